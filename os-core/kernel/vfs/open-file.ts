@@ -1,0 +1,48 @@
+// An open file description (POSIX): what a descriptor refers to. Files, pipes, terminals, devices and sockets extend it.
+
+import { Errno } from '../../abi/errno.ts';
+import type { Kernel } from '../kernel.ts';
+import type { Task } from '../process/task.ts';
+import type { WaitQueue } from '../wait-queue.ts';
+
+/** poll(2) events. */
+export const Poll = { in: 1, priority: 2, out: 4, error: 8, hangUp: 16, invalid: 32 } as const;
+
+/**
+ * All results: >= 0, -errno, or PENDING (see ../syscalls/handler.ts). User memory is reached with kernel.userMemory.
+ * Counts and addresses are numbers below 2^53.
+ */
+export abstract class OpenFile {
+  /** O_ACCMODE | O_APPEND | O_NONBLOCK … (fcntl F_GETFL). */
+  flags = 0;
+  /** Descriptors (of all processes) that refer to this description; at 0 `closed` is called. */
+  references = 0;
+  /** read/write position of seekable files. */
+  position = 0;
+  /** The capability bit that I/O on this file needs (console, file, network). */
+  abstract readonly capability: number;
+
+  /** `offset` null = at `position`, advancing it (read), else pread. */
+  read(_kernel: Kernel, _task: Task, _address: number, _count: number, _offset: number | null): number {
+    return -Errno.EINVAL;
+  }
+  write(_kernel: Kernel, _task: Task, _address: number, _count: number, _offset: number | null): number {
+    return -Errno.EINVAL;
+  }
+  /** lseek. */
+  seek(_kernel: Kernel, _task: Task, _offset: number, _whence: number): number {
+    return -Errno.ESPIPE;
+  }
+  ioctl(_kernel: Kernel, _task: Task, _request: number, _argument: number): number {
+    return -Errno.ENOTTY;
+  }
+  /** Bits of Poll that hold now. */
+  readiness(_kernel: Kernel): number {
+    return Poll.in | Poll.out;
+  }
+  /** Woken when readiness changes; null if it never does. */
+  readonly readinessQueue: WaitQueue | null = null;
+  /** The last descriptor was closed. Must not sleep. */
+  closed(_kernel: Kernel): void {}
+  // fstat, getdents64, ftruncate, fsync, mmap of files: added by the VFS on its subclasses and here as defaults.
+}
