@@ -20,10 +20,10 @@ interface RegisteredClass {
 const byName = new Map<string, RegisteredClass>();
 const byPrototype = new Map<object, RegisteredClass>();
 
-/** Makes instances of `constructor` writable. The name must be unique and stay the same for ever; raise `version` when fields change. */
-export function registerClass(name: string, version: number, constructor: Constructor): void {
+/** Makes instances of `type` writable. The name must be unique and stay the same for ever; raise `version` when fields change. */
+export function registerClass(name: string, version: number, type: Constructor): void {
   if (byName.has(name)) throw new Error(`object graph: class ${name} is registered twice`);
-  const entry = { name, version, prototype: constructor.prototype as object };
+  const entry = { name, version, prototype: type.prototype as object };
   byName.set(name, entry);
   byPrototype.set(entry.prototype, entry);
 }
@@ -176,7 +176,7 @@ class GraphWriter {
       this.unsigned(value.size);
       for (const member of value) this.member('member', member);
     } else if (ArrayBuffer.isView(value)) {
-      const kind = typedArrays.findIndex((constructor) => value.constructor === constructor);
+      const kind = (typedArrays as readonly unknown[]).indexOf(value.constructor);
       if (kind < 0)
         throw new Error(`object graph: ${value.constructor.name} cannot be written, at ${this.path.join('.')}`);
       if (!(value.buffer instanceof ArrayBuffer))
@@ -330,14 +330,13 @@ class GraphReader {
       return set;
     }
     if (tag === Tag.typedArray) {
-      const constructor = typedArrays[this.byte()];
+      const type = typedArrays[this.byte()];
       const length = this.unsigned();
       this.need(length);
-      if (constructor === undefined || length % constructor.BYTES_PER_ELEMENT !== 0)
-        throw new Error('object graph: bad typed array');
+      if (type === undefined || length % type.BYTES_PER_ELEMENT !== 0) throw new Error('object graph: bad typed array');
       const copy = this.bytes.slice(this.position, this.position + length);
       this.position += length;
-      const array = new constructor(copy.buffer as ArrayBuffer);
+      const array = new type(copy.buffer as ArrayBuffer);
       this.references.push(array);
       return array;
     }
