@@ -6,12 +6,34 @@ import readline from 'node:readline/promises';
 import { run, SetupError, say } from './steps.mjs';
 
 /** Compiling the userland; running the Electron window. */
-const forStart = ['gcc', 'libc6-dev', 'musl-dev', 'musl-tools', 'libnss3', 'libatk-bridge2.0-0', 'libgtk-3-0', 'libgbm1', 'libasound2'];
+const forStart = [
+  'gcc',
+  'libc6-dev',
+  'musl-dev',
+  'musl-tools',
+  'libnss3',
+  'libatk-bridge2.0-0',
+  'libgtk-3-0',
+  'libgbm1',
+  'libasound2',
+];
 /** Real peers of the tests. */
-const forTests = ['binutils', 'file', 'xvfb', 'iproute2', 'iputils-ping', 'dnsmasq-base', 'tshark', 'tcpdump', 'xxhash'];
+const forTests = [
+  'binutils',
+  'file',
+  'xvfb',
+  'iproute2',
+  'iputils-ping',
+  'dnsmasq-base',
+  'tshark',
+  'tcpdump',
+  'xxhash',
+];
 
 function missing(packages) {
-  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...packages], { encoding: 'utf8' });
+  const query = spawnSync('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...packages], {
+    encoding: 'utf8',
+  });
   if (query.error !== undefined) return null;
   const installed = new Set();
   for (const line of query.stdout.split('\n')) {
@@ -33,7 +55,9 @@ export async function ensureDebianPackages(purpose) {
   if (process.getuid?.() !== 0) {
     if (!process.stdin.isTTY) throw new SetupError(`set-up: Debian packages are missing. As root, run:\n  ${line}`);
     const prompt = readline.createInterface({ input: process.stdin, output: process.stderr });
-    const answer = await prompt.question(`Debian packages are missing: ${wanted.join(' ')}\nInstall them with sudo now? [y/N] `);
+    const answer = await prompt.question(
+      `Debian packages are missing: ${wanted.join(' ')}\nInstall them with sudo now? [y/N] `,
+    );
     prompt.close();
     if (!/^y(es)?$/i.test(answer.trim())) throw new SetupError(`set-up: as root, run:\n  ${line}`);
     run('sudo', ['sh', '-c', line], { stdio: 'inherit' });
