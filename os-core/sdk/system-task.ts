@@ -26,6 +26,11 @@ export interface TaskRequest {
   readonly call: number;
   readonly arguments: readonly (number | { readonly at: number })[];
   readonly payload?: Uint8Array;
+  /**
+   * Payload offsets (multiples of 8) of 64-bit words that hold an arena offset: the kernel adds the arena's address to each
+   * when it copies the payload in. For structures that contain pointers, such as argv and iovec.
+   */
+  readonly pointers?: readonly number[];
   readonly resultAt?: number;
   readonly resultLength?: number;
 }
