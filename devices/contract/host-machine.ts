@@ -29,6 +29,8 @@ export interface HostMachine extends Machine {
   /** Set when the guest asked for power-off or reset. */
   readonly powerState: 'on' | 'off' | 'reset';
   readonly counters: MachineCounters;
+  /** Why the firmware refused the boot payload (bad signature, other hash), or null. When set, there are no tables in memory and run() answers TrapKind.shutdown. */
+  readonly bootRefusal: string | null;
 }
 
 export interface MachineCounters {
