@@ -1,5 +1,4 @@
-// System call numbers of Linux on x86-64 (arch/x86/entry/syscalls/syscall_64.tbl). A number here says nothing about whether EuroOS
-// implements the call: the kernel's table decides, all others answer ENOSYS.
+// Linux x86-64 system call numbers (arch/x86/entry/syscalls/syscall_64.tbl), and those of EuroOS from 0x4000_0000 up.
 
 export const SystemCall = {
   read: 0,
@@ -364,4 +363,15 @@ export const SystemCall = {
   process_mrelease: 448,
   futex_waitv: 449,
   set_mempolicy_home_node: 450,
+
+  /** Drops rights of the caller: capability_drop(mask) keeps only the bits of `mask`. Returns the new set. Never grows. */
+  euroos_capability_drop: 0x4000_0000,
+  /** Rights of the caller. */
+  euroos_capability_get: 0x4000_0001,
+  /** Why the last execve, or call refused by a missing right, of the caller failed: euroos_why(buffer, size) copies text, returns its length. */
+  euroos_why: 0x4000_0002,
+  /** Turns the machine off: euroos_power(0 = off, 1 = reset). Needs user id 0. */
+  euroos_power: 0x4000_0003,
+  /** Kernel log from its oldest line: euroos_log(buffer, size). */
+  euroos_log: 0x4000_0004,
 } as const;

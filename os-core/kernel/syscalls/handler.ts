@@ -9,6 +9,7 @@
 // arguments, copy-in, work, copy-out. When task.signalPending is true, a handler that would sleep returns what it has done so
 // far, or -EINTR.
 
+import { registerClass } from '../../../devices/base/object-graph.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
 
@@ -41,6 +42,8 @@ export class SystemCallArguments {
     this.words[2 * n + 1] = Math.floor(value / 0x1_0000_0000);
   }
 }
+
+registerClass('SystemCallArguments', 1, SystemCallArguments);
 
 export type SystemCallHandler = (kernel: Kernel, task: Task, a: SystemCallArguments) => number;
 

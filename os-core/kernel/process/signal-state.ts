@@ -1,0 +1,132 @@
+// Which signals wait, which are blocked, and what a process does with them. Sets are 64-bit masks, bit n-1 = signal n.
+// `actionable` is kept up to date by every change, so that the way back to ring 3 tests one boolean.
+
+import { registerClass } from '../../../devices/base/object-graph.ts';
+import { LAST_SIGNAL, SIG_DFL, SIG_IGN, Signal } from '../../abi/signal.ts';
+
+/** What siginfo_t tells the handler. */
+export interface SignalInformation {
+  readonly number: number;
+  /** si_code */
+  readonly code: number;
+  readonly senderProcess: number;
+  readonly senderUser: number;
+  /** si_status (SIGCHLD), si_addr (faults; below 2^53) or si_value. */
+  readonly value: number;
+}
+
+export interface SignalAction {
+  /** SIG_DFL, SIG_IGN or an address (below 2^47). */
+  readonly handler: number;
+  readonly flags: number;
+  readonly restorer: number;
+  readonly mask: bigint;
+}
+
+export const bitOfSignal = (number: number): bigint => 1n << BigInt(number - 1);
+/** SIGKILL and SIGSTOP cannot be blocked, caught or ignored. */
+export const unblockableSignals: bigint = bitOfSignal(Signal.SIGKILL) | bitOfSignal(Signal.SIGSTOP);
+
+const defaultAction: SignalAction = { handler: SIG_DFL, flags: 0, restorer: 0, mask: 0n };
+const ignoredByDefault: ReadonlySet<number> = new Set([
+  Signal.SIGCHLD,
+  Signal.SIGURG,
+  Signal.SIGWINCH,
+  Signal.SIGCONT,
+]);
+const stopping: ReadonlySet<number> = new Set([Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU]);
+const dumping: ReadonlySet<number> = new Set([
+  Signal.SIGQUIT,
+  Signal.SIGILL,
+  Signal.SIGTRAP,
+  Signal.SIGABRT,
+  Signal.SIGBUS,
+  Signal.SIGFPE,
+  Signal.SIGSEGV,
+  Signal.SIGXCPU,
+  Signal.SIGXFSZ,
+  Signal.SIGSYS,
+]);
+
+/** signal(7): what happens when nothing else was asked for. */
+export function defaultDisposition(number: number): 'ignore' | 'stop' | 'terminate' | 'dump' {
+  if (ignoredByDefault.has(number)) return 'ignore';
+  if (stopping.has(number)) return 'stop';
+  return dumping.has(number) ? 'dump' : 'terminate';
+}
+
+/** Bound on queued real-time signals and infos per set; standard signals need one each. */
+const MAX_QUEUED = 1024;
+
+/** A set of waiting signals with their information; real-time signals (34 and up) queue, others merge. */
+export class PendingSignals {
+  mask = 0n;
+  private readonly queue: SignalInformation[] = [];
+
+  /** False if the queue of real-time signals is full. */
+  add(information: SignalInformation): boolean {
+    const bit = bitOfSignal(information.number);
+    if (information.number < 32 && (this.mask & bit) !== 0n) return true;
+    if (this.queue.length >= MAX_QUEUED) return false;
+    this.mask |= bit;
+    this.queue.push(information);
+    return true;
+  }
+  /** Takes the waiting signal of lowest number outside `blocked`. */
+  take(blocked: bigint): SignalInformation | null {
+    const deliverable = this.mask & ~blocked;
+    if (deliverable === 0n) return null;
+    let number = 1;
+    while ((deliverable & bitOfSignal(number)) === 0n) number++;
+    const index = this.queue.findIndex((entry) => entry.number === number);
+    const [information] = this.queue.splice(index, 1);
+    if (!this.queue.some((entry) => entry.number === number)) this.mask &= ~bitOfSignal(number);
+    return information;
+  }
+  discard(number: number): void {
+    const bit = bitOfSignal(number);
+    if ((this.mask & bit) === 0n) return;
+    this.mask &= ~bit;
+    for (let i = this.queue.length - 1; i >= 0; i--) if (this.queue[i].number === number) this.queue.splice(i, 1);
+  }
+}
+registerClass('PendingSignals', 1, PendingSignals);
+
+/** Shared by the threads of a process (clone with CLONE_SIGHAND). */
+export class ProcessSignals {
+  readonly pending: PendingSignals = new PendingSignals();
+  actions: SignalAction[] = Array.from({ length: LAST_SIGNAL + 1 }, () => defaultAction);
+
+  isIgnored(number: number): boolean {
+    const { handler } = this.actions[number];
+    return handler === SIG_IGN || (handler === SIG_DFL && defaultDisposition(number) === 'ignore');
+  }
+  /** fork: same actions, nothing pending. */
+  copy(): ProcessSignals {
+    const copy = new ProcessSignals();
+    copy.actions = [...this.actions];
+    return copy;
+  }
+  /** execve: handlers go, ignored stays ignored. */
+  resetHandlers(): void {
+    this.actions = this.actions.map((action) =>
+      action.handler === SIG_IGN ? { ...defaultAction, handler: SIG_IGN } : defaultAction,
+    );
+  }
+}
+registerClass('ProcessSignals', 1, ProcessSignals);
+
+/** Per thread. */
+export class TaskSignals {
+  readonly pending: PendingSignals = new PendingSignals();
+  blocked = 0n;
+  /** rt_sigsuspend, ppoll …: the mask to put back when the call is over. */
+  savedMask: bigint | null = null;
+  /** sigaltstack; size 0 = none. */
+  alternateStack = 0;
+  alternateStackBytes = 0;
+  alternateStackFlags = 0;
+  /** Kept by Signals.update: something waits here or at the process that is neither blocked nor ignored. */
+  actionable = false;
+}
+registerClass('TaskSignals', 1, TaskSignals);

@@ -1,0 +1,27 @@
+// The one system call table: built from groups of rows (process, memory, files, sockets …); every door looks here.
+
+import { assert } from '../../../devices/base/assert.ts';
+import type { SystemCallEntry } from './handler.ts';
+
+export class SystemCallTable {
+  private readonly rows: Map<number, SystemCallEntry> = new Map();
+
+  constructor(groups: readonly (readonly SystemCallEntry[])[]) {
+    for (const group of groups) for (const entry of group) this.add(entry);
+  }
+
+  /** One row per number: a second one for the same number is a mistake of ours. */
+  private add(entry: SystemCallEntry): void {
+    assert(!this.rows.has(entry.number), `system call ${entry.number} (${entry.name}) is in the table twice`);
+    this.rows.set(entry.number, entry);
+  }
+
+  find(number: number): SystemCallEntry | undefined {
+    return this.rows.get(number);
+  }
+
+  /** All rows by number, for the published list, strace and the fuzzer. */
+  list(): SystemCallEntry[] {
+    return [...this.rows.values()].sort((a, b) => a.number - b.number);
+  }
+}
