@@ -1,0 +1,3 @@
+import type { InstructionRow } from './row.ts';
+
+export const integerRows: readonly InstructionRow[] = [];
