@@ -24,7 +24,7 @@ module.exports = {
     only(
       'device-family-stays-home',
       '^devices/(?!base|contract|backends|machine)([^/]+)/',
-      '^devices/($1|base|contract|backends|pci|virtio)/',
+      '^devices/($1|base|contract|backends|pci|virtio|mmu)/',
     ),
     only('machine-sees-devices', '^devices/machine/', '^devices/'),
     only('libraries-know-no-kernel', '^os-core/(eurofs|euronet)/', '^(os-core/($1|abi)|devices/base)/'),
