@@ -1,0 +1,204 @@
+// The machine's thread of `euroos run`: reads workerData, runs the machine, posts the end. Never enters its event loop while
+// the machine runs.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import type { MachineBackends } from '../../devices/backends/backends.ts';
+import type { InitOptions } from '../../os-core/services/init/options.ts';
+import { DiskImage, ThrowAwayDisk } from '../backends/disk-image.ts';
+import { hostCrypto, hostEntropy, seededEntropy } from '../backends/host-crypto.ts';
+import { ownerSeed } from '../backends/owner-key.ts';
+import { ByteRing } from '../protocol/byte-ring.ts';
+import {
+  ControlWord,
+  type HeadlessEnd,
+  type HeadlessWorkerData,
+  type RunFigures,
+  StopReason,
+} from '../protocol/headless-messages.ts';
+import { addToVolume } from './additions.ts';
+import { type BootFiles, loadBootFiles } from './boot-files.ts';
+import { PreloadedInput, RingConsole, SerialLog } from './console-streams.ts';
+import { enrol, MemoryVariables } from './firmware-variables.ts';
+import { openNetwork } from './network.ts';
+import { BootRefused, Session } from './session.ts';
+import { DoorbellWaiter } from './waiter.ts';
+
+const data = workerData as HeadlessWorkerData;
+
+/** Seeded runs begin at a fixed moment: 2026-01-01 00:00 UTC. */
+const SEEDED_POWER_ON_MILLIS = 1_767_225_600_000;
+
+function ring(buffer: SharedArrayBuffer): ByteRing {
+  const end = new ByteRing(buffer);
+  end.announce = () => parentPort?.postMessage({ kind: 'ring' });
+  return end;
+}
+
+/** Collects the line that init writes when the main program has ended. */
+class ReportPort {
+  text = '';
+  write(source: Uint8Array): number {
+    this.text += Buffer.from(source).toString('latin1');
+    return source.length;
+  }
+  read(): number {
+    return 0;
+  }
+  size(): null {
+    return null;
+  }
+}
+
+function makeConsoles(report: ReportPort): MachineBackends['consoles'] {
+  const { rings, terminals, preloadedInput } = data;
+  const waitForRoom = data.seed !== null;
+  const terminalSize = new Int32Array(rings.control, ControlWord.columns * 4, 2);
+  const stdin = ring(rings.stdin);
+  const input =
+    preloadedInput === null ? new RingConsole({ input: stdin, output: null }) : new PreloadedInput(preloadedInput);
+  const consoles = [
+    { name: 'stdin', backend: input },
+    { name: 'stdout', backend: new RingConsole({ input: null, output: ring(rings.stdout), waitForRoom }) },
+    { name: 'stderr', backend: new RingConsole({ input: null, output: ring(rings.stderr), waitForRoom }) },
+    { name: 'report', backend: report },
+  ];
+  if (terminals.includes(true))
+    consoles.push({
+      name: 'tty',
+      backend: new RingConsole({ input: terminals[0] ? stdin : null, output: ring(rings.terminal), terminalSize }),
+    });
+  return consoles;
+}
+
+function initOptions(builtins: readonly string[]): InitOptions {
+  const root = data.user === 'root';
+  const home = root ? '/root' : `/home/${data.user}`;
+  const interactive = data.command.length === 0;
+  const names = ['stdin', 'stdout', 'stderr'] as const;
+  const [input, output, errors] = names.map((name, i) => `/dev/${data.terminals[i] ? 'tty-host' : name}`);
+  return {
+    daemons: [],
+    main: {
+      command: interactive ? ['/bin/sh'] : data.command,
+      environment: [
+        'PATH=/bin',
+        `HOME=${home}`,
+        `USER=${data.user}`,
+        'SHELL=/bin/sh',
+        'TERM=xterm-256color',
+        'LANG=C.UTF-8',
+        ...data.environment,
+      ],
+      workingDirectory: data.workingDirectory ?? home,
+      userId: root ? 0 : 1000,
+      groupId: root ? 0 : 1000,
+      capabilities: data.capabilities,
+      descriptors: [input, output, errors],
+      builtins,
+      waitForNetwork: data.waitForNetwork,
+    },
+    reportDevice: '/dev/report',
+  };
+}
+
+function figuresOf(session: Session): RunFigures {
+  const { machine, kernel } = session;
+  const { statistics } = machine.cpu;
+  const { counters } = machine;
+  return {
+    bootMs: session.bootMillis,
+    instructions: machine.cpu.instructionCount,
+    slices: session.slices,
+    faults: statistics.pageFaults,
+    syscalls: statistics.systemCalls,
+    tlbHits: statistics.tlbHits,
+    tlbMisses: statistics.tlbMisses,
+    jitRegions: 0,
+    jitCodeBytes: 0,
+    jitCompileMs: 0,
+    ...counters,
+    bootServiceCallsAfterExit: machine.bootServiceCallsAfterExit,
+    stateHash: files.osCore.exports.stateHash(kernel, machine),
+  };
+}
+
+let files: BootFiles;
+
+/** Powers on and runs to the end. Throws Error with one line if EuroOS cannot run. */
+function run(): HeadlessEnd {
+  files = loadBootFiles(data.bootFolder);
+  const seeded = data.seed !== null;
+  const seed = ownerSeed(data.configurationFolder);
+  const disk =
+    data.disk === null
+      ? new ThrowAwayDisk(new DiskImage(files.systemImage, { readOnly: true }))
+      : new DiskImage(data.disk, { readOnly: false });
+  if (data.additions.length > 0) addToVolume(disk, data.additions, seed);
+  const variables = new MemoryVariables();
+  enrol(variables, [files.osCore.exports.publicKeyOf(seed)], '');
+  const control = new Int32Array(data.rings.control);
+  const network = openNetwork(data.network, { pcap: data.pcap, seeded, doorbell: control });
+  const report = new ReportPort();
+  try {
+    const session = new Session({
+      configuration: {
+        memoryBytes: data.memoryBytes,
+        engine: data.engine,
+        nanosPerInstruction: 1,
+        framebufferWidth: 1024,
+        framebufferHeight: 768,
+      },
+      backends: {
+        clock: { powerOnUnixMillis: seeded ? SEEDED_POWER_ON_MILLIS : data.powerOnUnixMillis },
+        entropy: data.seed === null ? hostEntropy : seededEntropy(data.seed),
+        crypto: hostCrypto,
+        variables,
+        flash: files.flash,
+        serial: new SerialLog(data.serial, data.verbose),
+        disks: [disk],
+        network: network.backend,
+        consoles: makeConsoles(report),
+        display: null,
+      },
+      osCore: files.osCore,
+      systemKeys: files.systemKeys,
+      init: ['/bin/init', JSON.stringify(initOptions(files.osCore.exports.shellBuiltins))],
+      seeded,
+      waiter: network.waiter ?? new DoorbellWaiter(control),
+    });
+    const end = session.run(
+      () => {
+        if (Atomics.load(control, ControlWord.stop) !== StopReason.none) session.stop();
+      },
+      () => {},
+    );
+    return conclude(session, end, report.text, Atomics.load(control, ControlWord.stop));
+  } finally {
+    network.close();
+    if (disk instanceof DiskImage) {
+      disk.flush();
+      disk.close();
+    }
+  }
+}
+
+function conclude(session: Session, end: string, report: string, stop: number): HeadlessEnd {
+  const figures = figuresOf(session);
+  const panic = session.kernel.state.panic;
+  if (end === 'panic')
+    return { kind: 'end', outcome: 'panic', code: 0, text: `kernel panic: ${panic?.reason ?? ''}`, figures };
+  const match = /^(exit|signal) (\d+)$/m.exec(report);
+  if (match !== null)
+    return { kind: 'end', outcome: match[1] as 'exit' | 'signal', code: Number(match[2]), text: '', figures };
+  if (stop === StopReason.timeLimit) return { kind: 'end', outcome: 'time-limit', code: 0, text: '', figures };
+  if (end === 'stopped') return { kind: 'end', outcome: 'stopped', code: 0, text: '', figures };
+  return { kind: 'end', outcome: 'failed', code: 0, text: 'the system ended without running the program', figures };
+}
+
+try {
+  parentPort?.postMessage(run());
+} catch (error) {
+  const expected = error instanceof BootRefused || (error instanceof Error && error.name === 'Error');
+  const text = expected ? (error as Error).message : String((error as Error).stack ?? error);
+  parentPort?.postMessage({ kind: 'end', outcome: 'failed', code: 0, text, figures: null } satisfies HeadlessEnd);
+}

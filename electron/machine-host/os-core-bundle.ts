@@ -1,0 +1,22 @@
+// Loads the os-core bundle so that the bytes that are hashed by the firmware are the bytes that run.
+
+import fs from 'node:fs';
+import vm from 'node:vm';
+
+/** What dist/os-core.cjs exports. */
+export type OsCore = typeof import('../../os-core/index.ts');
+
+export interface LoadedOsCore {
+  /** The exact bytes of the running bundle. */
+  readonly bytes: Uint8Array;
+  readonly exports: OsCore;
+}
+
+/** Reads `file` once and evaluates those bytes. */
+export function loadOsCore(file: string): LoadedOsCore {
+  const bytes = fs.readFileSync(file);
+  const module = { exports: {} };
+  const wrapper = vm.compileFunction(bytes.toString('utf8'), ['module', 'exports'], { filename: file });
+  wrapper(module, module.exports);
+  return { bytes, exports: module.exports as OsCore };
+}
