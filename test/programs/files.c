@@ -43,8 +43,10 @@ int main(int argc, char **argv) {
   printf(" %ld\n", (long)status.st_size);
   int fd = open("data.bin", O_RDWR);
   struct iovec parts[2] = {{"abc", 3}, {"defg", 4}};
-  printf("writev %zd pread %zd", writev(fd, parts, 2), pread(fd, text, 4, 2));
-  printf(" %.4s lseek %ld ftruncate %d\n", text, (long)lseek(fd, 0, SEEK_END), ftruncate(fd, 100000));
+  printf("writev %zd ", writev(fd, parts, 2));
+  printf("pread %zd", pread(fd, text, 4, 2));
+  printf(" %.4s lseek %ld", text, (long)lseek(fd, 0, SEEK_END));
+  printf(" ftruncate %d\n", ftruncate(fd, 100000));
   printf("hole %zd", pread(fd, text, 4, 50000));
   printf(" %d%d%d%d\n", text[0], text[1], text[2], text[3]);
   int twin = dup(fd);
@@ -52,7 +54,9 @@ int main(int argc, char **argv) {
   printf("dup shares the offset %ld\n", (long)lseek(twin, 0, SEEK_CUR));
   close(twin);
   close(fd);
-  printf("link %d symlink %d rename %d\n", link("data.bin", "hard"), symlink("hard", "soft"), rename("data.bin", "renamed"));
+  printf("link %d ", link("data.bin", "hard"));
+  printf("symlink %d ", symlink("hard", "soft"));
+  printf("rename %d\n", rename("data.bin", "renamed"));
   ssize_t length = readlink("soft", text, sizeof text);
   lstat("soft", &status);
   printf("readlink %.*s islnk %d\n", (int)length, text, S_ISLNK(status.st_mode));
@@ -71,7 +75,8 @@ int main(int argc, char **argv) {
   closedir(directory);
   qsort(names, count, sizeof *names, byName);
   printf("entries %d %s %s %s\n", count, names[0], names[2], names[count - 1]);
-#define ERROR(call) errno = 0, printf("%s -> %d %s\n", #call, (int)(call), strerror(errno))
+#define ERROR(call) (errno = 0, result = (int)(call), printf("%s -> %d %s\n", #call, result < 0 ? -1 : 0, strerror(errno)))
+  int result;
   ERROR(open("missing", O_RDONLY));
   ERROR(open("sub", O_WRONLY));
   ERROR(open("renamed/x", O_RDONLY));
@@ -97,7 +102,7 @@ int main(int argc, char **argv) {
   char longName[300];
   memset(longName, 'n', sizeof longName - 1);
   longName[299] = 0;
-  ERROR(open(longName, O_CREAT | O_RDWR, 0600) + 0 * sizeof "");
+  ERROR(open(longName, O_CREAT | O_RDWR, 0600));
   char *cwd = getcwd(NULL, 0);
   printf("cwd ends with %s\n", cwd ? strrchr(cwd, '/') : "nothing");
   return 0;

@@ -33,7 +33,7 @@ static void leave(void) { _exit(42); }
 static void readNull(void) { *(volatile int *)0 = 1; }
 static void divide(void) {
   volatile int zero = 0;
-  volatile int result = 1 / zero;
+  volatile int result = 100 / zero;
   (void)result;
 }
 static void illegal(void) { __asm__ volatile("ud2"); }
@@ -83,6 +83,7 @@ int main(void) {
   int ends[2];
   pipe(ends);
   pid_t pid = fork();
+  fflush(stdout);
   if (pid == 0) {
     close(ends[0]);
     char block[10000];
@@ -109,7 +110,8 @@ int main(void) {
   sigaction(SIGALRM, &action, NULL);
   struct itimerval interval = {.it_value = {0, 20000}};
   setitimer(ITIMER_REAL, &interval, NULL);
-  printf("pause %d errno %d alarm %d\n", pause(), errno == EINTR, seen == SIGALRM);
+  int result = pause();
+  printf("pause %d errno %d alarm %d\n", result, errno == EINTR, seen == SIGALRM);
   sigset_t set, old;
   sigemptyset(&set);
   sigaddset(&set, SIGUSR1);
@@ -119,7 +121,8 @@ int main(void) {
   int before = seen;
   sigprocmask(SIG_SETMASK, &old, NULL);
   printf("blocked %d then %d\n", before, seen == SIGUSR1);
-  printf("wait without children %d %d\n", (int)wait(NULL), errno == ECHILD);
+  result = (int)wait(NULL);
+  printf("wait without children %d %d\n", result, errno == ECHILD);
   struct timespec a, b, pauseFor = {0, 30000000};
   clock_gettime(CLOCK_MONOTONIC, &a);
   nanosleep(&pauseFor, NULL);
