@@ -15,11 +15,17 @@ function runVitest(updateGoldens, electron) {
   const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const environment = { ...process.env, EUROOS_ELECTRON: electron };
   if (updateGoldens) environment.EUROOS_UPDATE_GOLDENS = '1';
-  const result = spawnSync(path.join(root, 'node_modules/.bin/vitest'), args, { cwd: root, stdio: 'inherit', env: environment });
+  const result = spawnSync(path.join(root, 'node_modules/.bin/vitest'), args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: environment,
+  });
   // A run that wrote no report has failed as a whole, whatever its status.
   if (!fs.existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };
   const counts = JSON.parse(fs.readFileSync(report, 'utf8'));
-  const broken = counts.testResults.filter((file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'));
+  const broken = counts.testResults.filter(
+    (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
+  );
   for (const file of broken) say(`FAIL ${path.relative(root, file.name)}: ${file.message}`);
   const failed = counts.numFailedTests + broken.length;
   return {
