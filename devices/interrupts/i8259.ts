@@ -18,7 +18,14 @@ import type { AccessWidth } from '../contract/machine.ts';
 
 const Icw1 = { needIcw4: 0x01, single: 0x02, level: 0x08, select: 0x10 } as const;
 const Icw4 = { autoEoi: 0x02, specialFullyNested: 0x10 } as const;
-const Ocw3 = { select: 0x08, readRegister: 0x02, readInService: 0x01, poll: 0x04, specialMask: 0x20, enableSpecialMask: 0x40 };
+const Ocw3 = {
+  select: 0x08,
+  readRegister: 0x02,
+  readInService: 0x01,
+  poll: 0x04,
+  specialMask: 0x20,
+  enableSpecialMask: 0x40,
+};
 
 /** OCW2 bits 7-5. */
 const Ocw2 = {

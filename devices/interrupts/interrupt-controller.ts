@@ -120,5 +120,4 @@ export class InterruptController {
     this.primary.setLine(CASCADE_INPUT, false);
     if (this.secondary.output) this.primary.setLine(CASCADE_INPUT, true);
   }
-
 }

@@ -24,7 +24,15 @@ import type { AccessWidth } from '../contract/machine.ts';
 const FIFO_BYTES = 16;
 
 const Ier = { received: 1, transmitterEmpty: 2, lineStatus: 4, modemStatus: 8 } as const;
-const Iir = { none: 1, modemStatus: 0, transmitterEmpty: 2, received: 4, lineStatus: 6, timeout: 12, fifoEnabled: 0xc0 } as const;
+const Iir = {
+  none: 1,
+  modemStatus: 0,
+  transmitterEmpty: 2,
+  received: 4,
+  lineStatus: 6,
+  timeout: 12,
+  fifoEnabled: 0xc0,
+} as const;
 const Fcr = { enable: 1, clearReceiver: 2, clearTransmitter: 4 } as const;
 const LCR_DIVISOR_LATCH = 0x80;
 const Mcr = { dataTerminalReady: 1, requestToSend: 2, out1: 4, out2: 8, loopback: 16 } as const;

@@ -87,6 +87,8 @@ export class I8254 implements PortDevice, TimedDevice, Snapshotable {
     this.clock = clock;
     this.line = line;
     this.state.counter2.gate = false;
+    // The firmware leaves counter 0 in mode 3 with its output high: programming it makes no edge.
+    this.line.set(true);
   }
 
   /** Port 0x61. */
