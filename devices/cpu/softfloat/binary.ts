@@ -6,17 +6,25 @@
 
 import {
   bitLength,
-  type FloatFormat,
   Float32,
   Float64,
   FloatFlag,
+  type FloatFormat,
   type FloatStatus,
   integerSquareRoot,
   roundAndPack,
   roundToInteger,
 } from './rounding.ts';
 
-export const BinaryOperation = { add: 0, multiply: 1, subtract: 2, minimum: 3, divide: 4, maximum: 5, squareRoot: 6 } as const;
+export const BinaryOperation = {
+  add: 0,
+  multiply: 1,
+  subtract: 2,
+  minimum: 3,
+  divide: 4,
+  maximum: 5,
+  squareRoot: 6,
+} as const;
 
 /** One operand taken apart; DAZ already applied. */
 class Parts {
@@ -57,7 +65,9 @@ function quietBit(format: FloatFormat): bigint {
 }
 
 function infinityOf(format: FloatFormat, sign: number): bigint {
-  return BigInt((sign !== 0 ? format.maximumExponent + 1 : 0) + format.maximumExponent) << BigInt(format.significandBits - 1);
+  return (
+    BigInt((sign !== 0 ? format.maximumExponent + 1 : 0) + format.maximumExponent) << BigInt(format.significandBits - 1)
+  );
 }
 
 function zeroOf(format: FloatFormat, sign: number): bigint {
@@ -120,7 +130,13 @@ function orderOf(): number {
 }
 
 /** -1, 0, 1, or 2 for unordered. Any NaN is invalid, or only an SNaN if `quietly`. */
-export function compareBinary(status: FloatStatus, format: FloatFormat, a: bigint, b: bigint, quietly: boolean): number {
+export function compareBinary(
+  status: FloatStatus,
+  format: FloatFormat,
+  a: bigint,
+  b: bigint,
+  quietly: boolean,
+): number {
   partsA.read(status, format, a);
   partsB.read(status, format, b);
   if (partsA.nan || partsB.nan) {

@@ -15,7 +15,7 @@ import {
   signOf,
   unitExponent,
 } from './extended.ts';
-import { bitLength, type FloatFormat, FloatFlag, type FloatStatus, roundAndPack, roundToInteger } from './rounding.ts';
+import { bitLength, FloatFlag, type FloatFormat, type FloatStatus, roundAndPack, roundToInteger } from './rounding.ts';
 
 /** FLD m32 / m64: exact; an SNaN is quieted with IE, a denormal raises DE. */
 export function extendedFromFloat(status: FloatStatus, format: FloatFormat, bits: bigint): Extended {
@@ -35,10 +35,7 @@ export function extendedFromFloat(status: FloatStatus, format: FloatFormat, bits
     const unit = 1 - format.bias - (format.significandBits - 1);
     return new Extended((sign << 15) | (unit + length - 1 + 16383), fraction << BigInt(64 - length));
   }
-  return new Extended(
-    (sign << 15) | (exponent - format.bias + 16383),
-    J_BIT | (fraction << (63n - fractionBits)),
-  );
+  return new Extended((sign << 15) | (exponent - format.bias + 16383), J_BIT | (fraction << (63n - fractionBits)));
 }
 
 /** FST m32 / m64: the bits in `format`. */
@@ -128,7 +125,7 @@ export function extendedToBcd(status: FloatStatus, value: Extended): bigint {
   }
   let digits = 0n;
   for (let place = 0n; magnitude !== 0n; place += 4n) {
-    digits |= magnitude % 10n << place;
+    digits |= (magnitude % 10n) << place;
     magnitude /= 10n;
   }
   return sign | digits;

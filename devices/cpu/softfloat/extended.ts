@@ -14,7 +14,15 @@
 // Every function raises its exceptions in status.flags and returns the masked response; what an unmasked exception does to
 // the destination is decided by the caller.
 
-import { bitLength, Float80, FloatFlag, type FloatStatus, integerSquareRoot, roundAndPack, roundToInteger } from './rounding.ts';
+import {
+  bitLength,
+  Float80,
+  FloatFlag,
+  type FloatStatus,
+  integerSquareRoot,
+  roundAndPack,
+  roundToInteger,
+} from './rounding.ts';
 
 export class Extended {
   /** Bit 15 sign, bits 0..14 biased exponent. */
@@ -54,9 +62,7 @@ export function classify(value: Extended): number {
 
 export function isSignalingNan(value: Extended): boolean {
   return (
-    (value.signExponent & 0x7fff) === 0x7fff &&
-    value.significand > J_BIT &&
-    (value.significand & QUIET_BIT) === 0n
+    (value.signExponent & 0x7fff) === 0x7fff && value.significand > J_BIT && (value.significand & QUIET_BIT) === 0n
   );
 }
 
@@ -147,7 +153,8 @@ export function add(status: FloatStatus, a: Extended, b: Extended, subtract: boo
     if (infiniteA && infiniteB && signA !== signB) return invalid(status);
     return extendedInfinity(infiniteA ? signA : signB);
   }
-  if (a.significand === 0n && b.significand === 0n) return signedZero(signA === signB ? signA : status.rounding === 1 ? 1 : 0);
+  if (a.significand === 0n && b.significand === 0n)
+    return signedZero(signA === signB ? signA : status.rounding === 1 ? 1 : 0);
   let high = a.significand;
   let highSign = signA;
   let highExponent = unitExponent(a);
