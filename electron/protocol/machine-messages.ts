@@ -54,14 +54,10 @@ export const RingMessage = {
 } as const;
 
 export const PowerAction = {
-  /** ACPI-like power button: the guest shuts down in order and then powers off. */
+  /** The power button: the guest shuts down in order and powers off; then status 'off', and the worker ends. */
   powerOff: 1,
-  /** The same, then it boots again. */
-  restart: 2,
-  /** Pulls the plug, but flushes the disk backend; answers with status 'off'. */
-  forceOff: 3,
-  /** Reset button. */
-  forceRestart: 4,
+  /** Pulls the plug, but flushes the disk backend; then status 'off', and the worker ends. */
+  forceOff: 2,
 } as const;
 export type PowerAction = (typeof PowerAction)[keyof typeof PowerAction];
 
@@ -194,7 +190,7 @@ export function dispatchRingMessage(message: Uint8Array, handler: RingMessageHan
       return true;
     case RingMessage.power: {
       const action = message[1];
-      if (length !== 2 || action < PowerAction.powerOff || action > PowerAction.forceRestart) return false;
+      if (length !== 2 || action < PowerAction.powerOff || action > PowerAction.forceOff) return false;
       handler.power(action as PowerAction);
       return true;
     }

@@ -132,7 +132,7 @@ describe('ring messages', () => {
       encodeKey([0xe0, 0x48]),
       encodePointer(1439, -3, 5, -1),
       encodeDisplayAcknowledged(0xfffffffe),
-      encodePower(PowerAction.restart),
+      encodePower(PowerAction.forceOff),
       encodePaste('größer €')!,
       encodeWindowSize(2880, 1800),
     ]) {
@@ -142,7 +142,7 @@ describe('ring messages', () => {
       ['key', 0xe0, 0x48],
       ['pointer', 1439, -3, 5, -1],
       ['displayAcknowledged', 0xfffffffe],
-      ['power', PowerAction.restart],
+      ['power', PowerAction.forceOff],
       ['paste', 'größer €'],
       ['windowSize', 2880, 1800],
     ]);

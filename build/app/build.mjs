@@ -1,0 +1,65 @@
+// Builds the desktop app into dist/: the renderer with vite; main process, preload and machine worker with esbuild.
+//
+//   dist/main.cjs  dist/preload.cjs  dist/machine-worker.cjs  dist/os-core.cjs  dist/renderer/
+
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build as bundle } from 'esbuild';
+import { build as buildPage } from 'vite';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+
+/** Entry -> file below dist/. What does not exist is left out. */
+const scripts = [
+  ['electron/main/main.ts', 'main.cjs'],
+  ['electron/preload/preload.ts', 'preload.cjs'],
+  ['electron/machine-host/worker.ts', 'machine-worker.cjs'],
+  ['os-core/index.ts', 'os-core.cjs'],
+];
+
+/** One TypeScript entry and all it imports, as CommonJS for the oldest runtime in use (Electron 25: Node 18.15). */
+export async function buildScript(entry, outfile) {
+  await bundle({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: ['node18.15', 'chrome114'],
+    external: ['electron', 'koffi'],
+    sourcemap: 'linked',
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+}
+
+/** @param {{ log?: (line: string) => void, outputFolder?: string }} options */
+export async function buildApp({ log = () => {}, outputFolder = join(root, 'dist') } = {}) {
+  for (const [entry, file] of scripts) {
+    if (!existsSync(join(root, entry))) continue;
+    await buildScript(join(root, entry), join(outputFolder, file));
+    log(`built ${file}`);
+  }
+  await buildPage({
+    root: join(root, 'renderer'),
+    base: './',
+    configFile: false,
+    logLevel: 'warn',
+    build: {
+      outDir: join(outputFolder, 'renderer'),
+      emptyOutDir: true,
+      target: 'chrome114',
+      // Images stay files: the content security policy knows no data: addresses.
+      assetsInlineLimit: 0,
+      modulePreload: false,
+      sourcemap: false,
+      chunkSizeWarningLimit: 2000,
+    },
+  });
+  log('built renderer');
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await buildApp({ log: console.log });
+}

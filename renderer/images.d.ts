@@ -1,0 +1,5 @@
+// The bundler turns an imported image into its address.
+declare module '*.png' {
+  const address: string;
+  export default address;
+}
