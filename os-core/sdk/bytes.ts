@@ -26,3 +26,9 @@ export function toByteString(text: string): string {
 export function fromByteString(text: string): string {
   return decoder.decode(bytesOf(text));
 }
+
+/** The text up to the first NUL, as a byte string: what a call left in a character buffer. */
+export function resultText(data: Uint8Array): string {
+  const end = data.indexOf(0);
+  return byteString(end < 0 ? data : data.subarray(0, end));
+}

@@ -1,0 +1,132 @@
+// ps, mem, uptime, net, caps, why: what the kernel tells in /proc, for people.
+
+import { Errno } from '../../abi/errno.ts';
+import { answer, type Next, pop, push, writeText } from '../frames/helpers.ts';
+import type { FrameOf } from '../frames.ts';
+import type { ShellState } from '../state.ts';
+
+const MAX_PROCESSES = 4096;
+const CLOCK_TICKS_PER_SECOND = 100;
+
+function fileFrame(path: string): FrameOf<'readFile'> {
+  return { kind: 'readFile', at: 0, path, descriptor: -1, chunks: [], bytes: 0 };
+}
+
+/** /proc/PID/stat: pid (name) state ppid … utime(14) stime(15) … rss in pages(24); proc(5). */
+export function parseProcessStatus(text: string): string[] | null {
+  const open = text.indexOf('(');
+  const close = text.lastIndexOf(')');
+  if (open < 0 || close < open) return null;
+  const rest = text
+    .slice(close + 2)
+    .trim()
+    .split(' ');
+  if (rest.length < 22) return null;
+  const seconds = Math.floor((Number(rest[11]) + Number(rest[12])) / CLOCK_TICKS_PER_SECOND);
+  const kibibytes = Number(rest[21]) * 4;
+  return [
+    text.slice(0, open).trim(),
+    rest[1],
+    rest[0],
+    `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`,
+    kibibytes >= 10240 ? `${Math.round(kibibytes / 1024)}M` : `${kibibytes}K`,
+    text.slice(open + 1, close),
+  ];
+}
+
+export function runPs(shell: ShellState, frame: FrameOf<'ps'>): Next {
+  switch (frame.at) {
+    case 0:
+      frame.at = 1;
+      return push(shell, { kind: 'readDirectory', at: 0, path: '/proc', descriptor: -1, names: [] });
+    case 1:
+      frame.names = shell.fields
+        .filter((name) => /^[0-9]+$/.test(name))
+        .sort((a, b) => Number(a) - Number(b))
+        .slice(0, MAX_PROCESSES);
+      frame.at = 2;
+      return null;
+    case 2: {
+      const name = frame.names[frame.index];
+      if (name === undefined) {
+        answer(shell, frame.rows.length > 0 ? 0 : 1);
+        if (frame.rows.length === 0) return writeText(shell, 2, 'eurosh: ps: /proc tells of no process\n');
+        const table = [['PID', 'PPID', 'STATE', 'TIME', 'MEMORY', 'NAME'], ...frame.rows];
+        const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
+        const lines = table.map((row) =>
+          row
+            .map((cell, column) =>
+              column === 5 ? cell : column === 2 ? cell.padEnd(widths[2]) : cell.padStart(widths[column]),
+            )
+            .join('  '),
+        );
+        return writeText(shell, 1, `${lines.join('\n')}\n`);
+      }
+      frame.at = 3;
+      return push(shell, fileFrame(`/proc/${name}/stat`));
+    }
+    default: {
+      // A process may end between the list and this look: then it is left out.
+      const row = shell.value >= 0 ? parseProcessStatus(shell.text) : null;
+      if (row !== null) frame.rows.push(row);
+      frame.index++;
+      frame.at = 2;
+      return null;
+    }
+  }
+}
+
+const reports = {
+  mem: { path: '/proc/meminfo', show: showMemory, missing: 'mem: /proc/meminfo cannot be read' },
+  uptime: { path: '/proc/uptime', show: showUptime, missing: 'uptime: /proc/uptime cannot be read' },
+  net: {
+    path: '/proc/euronet',
+    show: (text: string) => text,
+    missing: 'net: no network: this machine has no interface, or EuroNet is not running',
+  },
+  caps: {
+    path: '/proc/self/capabilities',
+    show: (text: string) => text,
+    missing: 'caps: /proc/self/capabilities cannot be read',
+  },
+  why: { path: '/proc/self/why', show: (text: string) => text, missing: 'why: nothing was refused' },
+} as const;
+
+export function runReport(shell: ShellState, frame: FrameOf<'report'>): Next {
+  const report = reports[frame.topic];
+  if (frame.at === 0) {
+    frame.at = 1;
+    return push(shell, fileFrame(report.path));
+  }
+  pop(shell);
+  if (shell.value < 0) {
+    shell.status = 1;
+    const reason = shell.value === -Errno.EPERM ? `${frame.topic}: Operation not permitted` : report.missing;
+    return writeText(shell, 2, `eurosh: ${reason}\n`);
+  }
+  shell.status = 0;
+  const shown = report.show(shell.text);
+  return writeText(shell, 1, shown === '' || shown.endsWith('\n') ? shown : `${shown}\n`);
+}
+
+/** Kibibytes of a line `Name:   123 kB` of /proc/meminfo. */
+export function memoryField(text: string, name: string): number {
+  const match = new RegExp(`^${name}:\\s+([0-9]+)`, 'm').exec(text);
+  return match === null ? 0 : Number(match[1]);
+}
+
+export function showMemory(text: string): string {
+  const total = memoryField(text, 'MemTotal');
+  const available = memoryField(text, 'MemAvailable') || memoryField(text, 'MemFree');
+  const line = (name: string, kibibytes: number): string =>
+    `${name.padEnd(10)}${(kibibytes / 1024).toFixed(1).padStart(9)} MB\n`;
+  return line('total', total) + line('used', total - available) + line('available', available);
+}
+
+export function showUptime(text: string): string {
+  const seconds = Math.floor(Number(text.split(' ')[0]) || 0);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const days = Math.floor(seconds / 86400);
+  const clock = `${two(Math.floor(seconds / 3600) % 24)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  return `up ${days > 0 ? `${days} day${days > 1 ? 's' : ''}, ` : ''}${clock}\n`;
+}
