@@ -96,9 +96,13 @@ export class CpuCore {
   blockEnd = 0;
   /** Changes when anything that decoded blocks depend on may have changed. Bit 0: user mode. */
   fetchKey = 0;
+  private knownEpoch = 1;
+  private knownCodeWrites = 0;
   /** A TrapKind that ends run() after this instruction; -1 = go on. */
   exit = -1;
 
+  /** The #GP just raised is for a non-canonical address: #SS if the segment was SS. */
+  nonCanonical = false;
   faultVector = 0;
   /** -1 = none. */
   faultErrorCode = -1;
@@ -193,6 +197,19 @@ export class CpuCore {
     }
   }
 
+  /** Notices what others did to memory: a new epoch (snapshot), writes into code. */
+  noticeMemoryChanges(): void {
+    const memory = this.memory;
+    if (memory.epoch !== this.knownEpoch) {
+      this.knownEpoch = memory.epoch;
+      this.flushWriteTranslations();
+    }
+    if (memory.codeWriteCount !== this.knownCodeWrites) {
+      this.knownCodeWrites = memory.codeWriteCount;
+      this.invalidateFetches();
+    }
+  }
+
   flushTranslations(): void {
     this.mmu.flush();
     this.adoptGenerations();
@@ -212,7 +229,10 @@ export class CpuCore {
   /** Physical address of a byte for an access of kind `access` (Access.write or fetch) at the current privilege; fills the TLB; raises #GP, #PF. */
   private translateMiss(low: number, high: number, access: number): number {
     const top = high >> 15;
-    if (top !== 0 && top !== -1) this.raiseGeneralProtection();
+    if (top !== 0 && top !== -1) {
+      this.nonCanonical = true;
+      this.raiseGeneralProtection();
+    }
     const user = this.words[PRIVILEGE] === 3;
     const mmu = this.mmu;
     mmu.misses++;
@@ -461,6 +481,7 @@ export class CpuCore {
     const physical = this.translateWrite(low, high);
     if (physical >= this.memory.sizeBytes) {
       this.bus.mmioWrite(physical, bytes, bytes === 4 ? value >>> 0 : value & (bytes === 2 ? 0xffff : 0xff));
+      this.noticeMemoryChanges();
       return;
     }
     if (bytes === 1) this.ram[physical] = value;

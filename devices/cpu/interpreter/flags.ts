@@ -7,6 +7,7 @@
 //   logic    -      -      r      0             0                     0 (undefined in the SDM)
 //   increment -     -      a+1    from FLAGS    R = minimum           R bits 3..0 = 0
 //   decrement -     -      a-1    from FLAGS    R = maximum           R bits 3..0 = F
+//   result   -      -      r      from FLAGS    from FLAGS            from FLAGS      (shifts, ADC, SBB, NEG …)
 //
 // Narrow operands are kept sign-extended to 64 bit: sign extension keeps both signed and unsigned order, so the same formulas
 // serve every width, except OF of increment and decrement, which compare with A (kept there as the operand).
@@ -23,7 +24,7 @@ import {
 } from '../state-layout.ts';
 import type { CpuCore } from './core.ts';
 
-export const LazyKind = { none: 0, add: 1, subtract: 2, logic: 3, increment: 4, decrement: 5 } as const;
+export const LazyKind = { none: 0, add: 1, subtract: 2, logic: 3, increment: 4, decrement: 5, result: 6 } as const;
 
 export const CF = 0x1;
 export const PF = 0x4;
@@ -151,6 +152,15 @@ export function setLogic(core: CpuCore, low: number, high: number): void {
   w[LAZY_R_LOW] = low;
   w[LAZY_R_HIGH] = high;
   w[LAZY_KIND] = LazyKind.logic;
+}
+
+/** Leaves a result (sign-extended pair) with CF, OF and AF given as bits. */
+export function setResult(core: CpuCore, low: number, high: number, carryOverflowAuxiliary: number): void {
+  const w = core.words;
+  w[FLAGS] = (w[FLAGS] & ~(CF | OF | AF)) | carryOverflowAuxiliary;
+  w[LAZY_R_LOW] = low;
+  w[LAZY_R_HIGH] = high;
+  w[LAZY_KIND] = LazyKind.result;
 }
 
 /** Condition codes as encoded in Jcc, SETcc, CMOVcc (SDM vol. 1, appendix B): odd codes negate. */

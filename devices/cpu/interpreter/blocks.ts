@@ -1,0 +1,184 @@
+// Decoded code: straight runs of instructions by virtual address, owned by the physical page they come from.
+//
+//   lookup(RIP) -> direct-mapped cache (key still valid?) -> page by physical address -> block by virtual address -> decode
+//
+// Invariants: a page that has blocks has holdsCode = 1, so that every write to it is noticed: by this CPU at the store, by others
+// through codeWriteCount at the next run(). A block lies in one physical page, except that its only instruction may reach into the
+// next virtual page: then the block names a second physical page. A block may run only while its key equals core.fetchKey.
+
+import { PAGE_BYTES, PAGE_SHIFT } from '../../base/physical-memory.ts';
+import { decode, MAXIMUM_LENGTH, NEED_MORE } from '../decode/decoder.ts';
+import type { Instruction } from '../decode/instruction.ts';
+import type { CpuCore } from './core.ts';
+
+/** Longer runs are cut, so that decoding ahead stays cheap. */
+const MAXIMUM_BLOCK = 64;
+/** All blocks are dropped when more instructions than this are held (about 200 bytes each). */
+const MAXIMUM_INSTRUCTIONS = 400_000;
+const CACHE_MASK = 0x3fff;
+
+export class Block {
+  readonly ripLow: number;
+  readonly ripHigh: number;
+  readonly code: readonly Instruction[];
+  /** The last instruction sets RIP itself. */
+  readonly endsWithJump: boolean;
+  /** core.fetchKey at which the mapping was last checked. */
+  key = -1;
+  /** Physical page of the part beyond the page boundary, -1 if none. */
+  readonly secondPage: number;
+  readonly firstPage: number;
+  /** Memory operands in the block, for the count of TLB hits. */
+  readonly memoryOperands: number;
+
+  constructor(ripLow: number, ripHigh: number, code: readonly Instruction[], firstPage: number, secondPage: number) {
+    this.ripLow = ripLow;
+    this.ripHigh = ripHigh;
+    this.code = code;
+    this.firstPage = firstPage;
+    this.secondPage = secondPage;
+    this.endsWithJump = code[code.length - 1].row.endsBlock === true;
+    this.memoryOperands = code.reduce((sum, instruction) => sum + (instruction.memory ? 1 : 0), 0);
+  }
+}
+
+/** The blocks of one physical page, by virtual address (upper word x 2^32 + lower: exact, addresses have 48 bits). */
+class CodePage {
+  readonly blocks = new Map<number, Block>();
+  readonly generation: number;
+  constructor(generation: number) {
+    this.generation = generation;
+  }
+}
+
+export class BlockCache {
+  private readonly core: CpuCore;
+  private readonly cache: (Block | undefined)[] = new Array<Block | undefined>(CACHE_MASK + 1).fill(undefined);
+  private readonly pages = new Map<number, CodePage>();
+  private instructions = 0;
+  private readonly straddle = new Uint8Array(2 * MAXIMUM_LENGTH);
+
+  constructor(core: CpuCore) {
+    this.core = core;
+    core.onCodeWrite = (page) => this.drop(page);
+  }
+
+  /** The block at an address, decoded if need be. Raises #PF, #GP for the fetch. */
+  find(ripLow: number, ripHigh: number): Block {
+    const slot = (ripLow ^ (ripLow >>> 13)) & CACHE_MASK;
+    const cached = this.cache[slot];
+    if (
+      cached !== undefined &&
+      cached.key === this.core.fetchKey &&
+      cached.ripLow === ripLow &&
+      cached.ripHigh === ripHigh
+    )
+      return cached;
+    const block = this.search(ripLow, ripHigh);
+    block.key = this.core.fetchKey;
+    this.cache[slot] = block;
+    return block;
+  }
+
+  /** Drops the blocks of a page (-1: of all pages). */
+  drop(page: number): void {
+    const memory = this.core.memory;
+    if (page < 0) {
+      for (const number of this.pages.keys()) memory.holdsCode[number] = 0;
+      this.pages.clear();
+      this.cache.fill(undefined);
+      this.instructions = 0;
+    } else {
+      const owner = this.pages.get(page);
+      if (owner !== undefined) for (const block of owner.blocks.values()) this.instructions -= block.code.length;
+      this.pages.delete(page);
+      memory.holdsCode[page] = 0;
+    }
+    this.core.invalidateFetches();
+  }
+
+  /** Forgets pages whose code was changed by others (kernel, DMA) since it was decoded. */
+  private current(page: number): CodePage | undefined {
+    const owner = this.pages.get(page);
+    if (owner !== undefined && owner.generation !== this.core.memory.codeGeneration[page]) {
+      this.drop(page);
+      return undefined;
+    }
+    return owner;
+  }
+
+  private own(page: number): CodePage {
+    const memory = this.core.memory;
+    let owner = this.current(page);
+    if (owner === undefined) {
+      owner = new CodePage(memory.codeGeneration[page]);
+      this.pages.set(page, owner);
+      if (memory.holdsCode[page] === 0) {
+        memory.holdsCode[page] = 1;
+        // No store may pass this page unseen any more.
+        this.core.flushWriteTranslations();
+      }
+    }
+    return owner;
+  }
+
+  private search(ripLow: number, ripHigh: number): Block {
+    const core = this.core;
+    const physical = core.translateFetch(ripLow, ripHigh);
+    if (physical >= core.memory.sizeBytes) core.raiseInvalidOpcode();
+    const page = physical >>> PAGE_SHIFT;
+    const address = ripHigh * 0x1_0000_0000 + (ripLow >>> 0);
+    const known = this.current(page)?.blocks.get(address);
+    if (known !== undefined) {
+      if (known.secondPage < 0) return known;
+      const second = this.secondPage(ripLow, ripHigh);
+      if (second === known.secondPage && this.current(second) !== undefined) return known;
+    }
+    if (this.instructions > MAXIMUM_INSTRUCTIONS) this.drop(-1);
+    const block = this.decodeBlock(ripLow, ripHigh, physical);
+    this.own(page).blocks.set(address, block);
+    if (block.secondPage >= 0) this.own(block.secondPage);
+    this.instructions += block.code.length;
+    return block;
+  }
+
+  /** Physical page after the one of an address, for a fetch. */
+  private secondPage(ripLow: number, ripHigh: number): number {
+    const core = this.core;
+    const low = ((ripLow & -PAGE_BYTES) + PAGE_BYTES) | 0;
+    const physical = core.translateFetch(low, low === 0 ? (ripHigh + 1) | 0 : ripHigh);
+    if (physical >= core.memory.sizeBytes) core.raiseInvalidOpcode();
+    return physical >>> PAGE_SHIFT;
+  }
+
+  private decodeBlock(ripLow: number, ripHigh: number, physical: number): Block {
+    const core = this.core;
+    const code: Instruction[] = [];
+    const page = physical >>> PAGE_SHIFT;
+    let at = physical;
+    let low = ripLow;
+    while (code.length < MAXIMUM_BLOCK) {
+      const available = PAGE_BYTES - (at & 0xfff);
+      const instruction = decode(core.ram, at, available, low, ripHigh);
+      if (instruction === NEED_MORE) {
+        if (code.length > 0) break;
+        // The first instruction reaches into the next page.
+        const second = this.secondPage(ripLow, ripHigh);
+        const bytes = this.straddle;
+        bytes.set(core.ram.subarray(at, at + available));
+        const from = second * PAGE_BYTES;
+        bytes.set(core.ram.subarray(from, from + MAXIMUM_LENGTH), available);
+        const whole = decode(bytes, 0, available + MAXIMUM_LENGTH, low, ripHigh);
+        if (whole === NEED_MORE) throw new Error('cpu: decoder wants more than 15 bytes');
+        return new Block(ripLow, ripHigh, [whole], page, second);
+      }
+      instruction.index = code.length;
+      code.push(instruction);
+      if (instruction.row.endsBlock === true) break;
+      at += instruction.length;
+      low = instruction.nextLow;
+      if ((at & 0xfff) === 0 || at >>> PAGE_SHIFT !== page) break;
+    }
+    return new Block(ripLow, ripHigh, code, page, -1);
+  }
+}
