@@ -187,13 +187,6 @@ const moveDouble: HandlerSelector = (i) => {
   };
 };
 
-const moveNonTemporalInteger: HandlerSelector = () => (core, i) => {
-  const words = core.words;
-  const low = effectiveAddress(core, i);
-  if (i.rexW) core.store64(low, words[HIGH], words[i.regWord], words[i.regWord + 1]);
-  else core.store32(low, words[HIGH], words[i.regWord]);
-};
-
 /** MASKMOVDQU and MASKMOVQ: the bytes whose mask byte has bit 7 go to [RDI]. */
 function maskedMove(mmx: boolean): HandlerSelector {
   return () => (core, i) => {
@@ -351,7 +344,6 @@ export const moveHandlers: { readonly [operation: string]: HandlerSelector } = {
   }),
   movd: moveDouble,
   movq: moveQuad,
-  movnti: moveNonTemporalInteger,
   movntq: () => storeMmx,
   maskmovdqu: maskedMove(false),
   maskmovq: maskedMove(true),

@@ -77,7 +77,6 @@ const moves: readonly InstructionRow[] = [
   simd(0x7f, 'F3', 'movdqu', ['Wx', 'Vx'], 'sse2'),
   simd(0x7e, 'F3', 'movq', ['Vx', 'Wq'], 'sse2'),
   simd(0xd6, '66', 'movq', ['Wq', 'Vx'], 'sse2'),
-  simd(0xc3, 'none', 'movnti', ['My', 'Gy'], 'sse2', memory),
   simd(0xe7, '66', 'movntdq', ['Mx', 'Vx'], 'sse2', memory),
   simd(0xf0, 'F2', 'lddqu', ['Vx', 'Mx'], 'sse3', memory),
   simd(0xf7, '66', 'maskmovdqu', ['Vx', 'Ux'], 'sse2', register),
