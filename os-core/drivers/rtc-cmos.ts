@@ -67,3 +67,17 @@ export function readWallClockSeconds(machine: Machine): number {
   if (month < 1 || month > 12 || day < 1 || day > 31 || hours > 23 || minutes > 59 || seconds > 60) return 0;
   return daysSinceEpoch(year, month, day) * 86400 + hours * 3600 + minutes * 60 + seconds;
 }
+
+/** 'YYYY-MM-DD HH:MM:SS UTC' of Unix seconds. */
+export function formatUtc(unixSeconds: number): string {
+  const days = Math.floor(unixSeconds / 86400);
+  const rest = unixSeconds - days * 86400;
+  // A year is at most 366 days, so this guess is never too late and at most two years too early for dates up to 2100.
+  let year = 1970 + Math.floor(days / 366);
+  while (daysSinceEpoch(year + 1, 1, 1) <= days) year++;
+  let month = 1;
+  while (month < 12 && daysSinceEpoch(year, month + 1, 1) <= days) month++;
+  const day = days - daysSinceEpoch(year, month, 1) + 1;
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
+  return `${year}-${two(month)}-${two(day)} ${two(rest / 3600)}:${two((rest / 60) % 60)}:${two(rest % 60)} UTC`;
+}

@@ -186,8 +186,7 @@ export class LineDiscipline {
   private eraseCharacter(): void {
     if (this.lineLength === 0) return;
     let start = this.lineLength - 1;
-    if (this.flag(this.termios.input, InputFlag.IUTF8))
-      while (start > 0 && isContinuation(this.line[start])) start--;
+    if (this.flag(this.termios.input, InputFlag.IUTF8)) while (start > 0 && isContinuation(this.line[start])) start--;
     if (this.local(LocalFlag.ECHO) && !this.local(LocalFlag.ECHOE)) {
       this.echo(this.termios.characters[ControlIndex.ERASE]);
       this.lineLength = start;
@@ -366,7 +365,8 @@ export class LineDiscipline {
         if (this.column > 0) this.column--;
         break;
       default:
-        if (!isControl(byte) && !(this.flag(this.termios.input, InputFlag.IUTF8) && isContinuation(byte))) this.column++;
+        if (!isControl(byte) && !(this.flag(this.termios.input, InputFlag.IUTF8) && isContinuation(byte)))
+          this.column++;
     }
     this.output.push(byte);
   }

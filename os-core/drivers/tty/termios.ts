@@ -17,7 +17,15 @@ export const InputFlag = {
   IMAXBEL: 0x2000,
   IUTF8: 0x4000,
 } as const;
-export const OutputFlag = { OPOST: 1, OLCUC: 2, ONLCR: 4, OCRNL: 8, ONOCR: 0x10, ONLRET: 0x20, TABDLY: 0x1800 } as const;
+export const OutputFlag = {
+  OPOST: 1,
+  OLCUC: 2,
+  ONLCR: 4,
+  OCRNL: 8,
+  ONOCR: 0x10,
+  ONLRET: 0x20,
+  TABDLY: 0x1800,
+} as const;
 export const LocalFlag = {
   ISIG: 1,
   ICANON: 2,

@@ -32,7 +32,6 @@ const Common = {
   driverFeature: 0x0c,
   queueCount: 0x12,
   status: 0x14,
-  generation: 0x15,
   queueSelect: 0x16,
   queueSize: 0x18,
   queueEnable: 0x1c,
@@ -41,7 +40,7 @@ const Common = {
   queueDriver: 0x28,
   queueDevice: 0x30,
 } as const;
-const Status = { acknowledge: 1, driver: 2, driverOk: 4, featuresOk: 8, needsReset: 64, failed: 128 } as const;
+const Status = { acknowledge: 1, driver: 2, driverOk: 4, featuresOk: 8, failed: 128 } as const;
 /** Feature bit 32: virtio 1.x. */
 const FEATURE_VERSION_1_HIGH = 1;
 const FRAME_BYTES = 4096;
@@ -137,9 +136,11 @@ export class VirtioTransport {
     return false;
   }
 
-  get queueCountOffset(): number {
-    return this.common + Common.queueCount;
+  /** Back to the state after power-on. */
+  reset(machine: Machine): void {
+    machine.mmioWrite(this.common + Common.status, 1, 0);
   }
+
   queueCount(machine: Machine): number {
     return machine.mmioRead(this.common + Common.queueCount, 2);
   }
