@@ -1,0 +1,3 @@
+// false: status 1.
+
+int main(void) { return 1; }

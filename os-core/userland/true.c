@@ -1,0 +1,3 @@
+// true: status 0.
+
+int main(void) { return 0; }
