@@ -8,6 +8,11 @@ import type { Kernel, Subsystem } from '../kernel/kernel.ts';
 import { ConsolePorts } from './console-ports.ts';
 import { registerPlainNodes } from './device-nodes.ts';
 import { DeviceRegistry } from './device-registry.ts';
+import { DisplayNode } from './display-file.ts';
+import { KeyboardController } from './input/i8042.ts';
+import { InputNode } from './input/input-queue.ts';
+import { Keyboard } from './input/keyboard.ts';
+import { Mouse } from './input/mouse.ts';
 import { ScreenLog, SerialLog } from './log-sinks.ts';
 import { PanicScreen } from './panic-screen.ts';
 import { type PciFunction, scanPci } from './pci.ts';
@@ -39,6 +44,8 @@ export class Drivers {
   consolePorts: ConsolePorts | null = null;
   entropy: VirtioEntropy | null = null;
   display: VirtioDisplay | null = null;
+  keyboard: Keyboard | null = null;
+  mouse: Mouse | null = null;
 }
 registerClass('drivers.Drivers', 1, Drivers);
 
@@ -64,6 +71,7 @@ export function startDrivers(kernel: Kernel): void {
   drivers.pci = scanPci(kernel.machine);
   kernel.log(`[pci] ${drivers.pci.length} functions`);
   for (const pci of drivers.pci) if (pci.vendorId === VIRTIO_VENDOR) startVirtio(kernel, drivers, pci);
+  startInput(kernel, drivers);
   if (drivers.entropy === null) kernel.log('[random] no entropy device: random numbers are NOT secure');
 }
 
@@ -133,5 +141,27 @@ function startDisplay(kernel: Kernel, drivers: Drivers, transport: VirtioTranspo
   drivers.display = VirtioDisplay.start(kernel, transport);
   if (drivers.panicScreen !== null) drivers.panicScreen.display = drivers.display;
   const { display } = drivers;
+  if (display !== null) drivers.devices.register(new DisplayNode(display, drivers.screenLog));
   report(kernel, '[display] virtio', display !== null, `${display?.width} x ${display?.height}`);
+}
+
+/** Where there is no screen the pointer moves on an imagined one of this size. */
+const FALLBACK_SCREEN = { width: 1280, height: 800 } as const;
+
+function startInput(kernel: Kernel, drivers: Drivers): void {
+  const keyboardNode = new InputNode('keyboard', 64);
+  const mouseNode = new InputNode('mouse', 65);
+  const screen = kernel.state.boot.framebuffer ?? FALLBACK_SCREEN;
+  const keyboard = new Keyboard(keyboardNode);
+  const mouse = new Mouse(mouseNode, screen.width, screen.height);
+  const controller = new KeyboardController(keyboard, mouse);
+  if (!controller.start(kernel)) return kernel.log('[input] no keyboard controller');
+  const keyMap = /(?:^| )keymap=([a-z]+)/.exec(kernel.state.boot.commandLine)?.[1];
+  if (keyMap !== undefined && !keyboard.useKeyMap(keyMap)) kernel.log(`[input] there is no key map ${keyMap}`);
+  drivers.keyboard = keyboard;
+  drivers.mouse = mouse;
+  drivers.devices.register(keyboardNode);
+  drivers.devices.register(mouseNode);
+  const state = (works: boolean): string => (works ? 'OK' : 'does not answer');
+  kernel.log(`[input] keyboard ${state(controller.keyboardWorks)}, mouse ${state(controller.mouseWorks)}`);
 }
