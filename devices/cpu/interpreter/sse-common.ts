@@ -128,15 +128,16 @@ function mmxHandler(
     let source = WIDE;
     if (i.memory) loadSource(core, i, bytes, !mmxSource);
     else source = mmxSource ? mmxRegister(i.rm) : XMM + (i.rm << 2);
-    // The memory forms of CVTPI2PD leave the x87 state alone (SDM vol. 2A); all others make the transition.
+    // CVTPI2PS and CVTPI2PD from memory leave the x87 state alone; all others make the transition.
     if (mmxTarget) {
       const target = mmxRegister(i.reg);
-      operation(core, target, source, 2, immediate);
+      // Also when the conversion then raises #XM.
       enterMmx(core);
+      operation(core, target, source, 2, immediate);
       touchMmx(core, target);
     } else {
       operation(core, XMM + (i.reg << 2), source, 4, immediate);
-      if (!i.memory || i.row.prefix === 'none') enterMmx(core);
+      if (!i.memory) enterMmx(core);
     }
   };
 }

@@ -120,6 +120,7 @@ function compareToCodes(quietly: boolean, pops: number, integer = false): Handle
       remember(core, i);
       const other = source === 'STi' ? i.rm & 7 : 1;
       if (isEmpty(core, 0) || (operand === undefined && isEmpty(core, other))) {
+        // The condition codes say "unordered" even if the exception is unmasked; only the pop waits.
         stop = !stackUnderflow(core);
         order = Ordering.unordered;
       } else {
@@ -127,8 +128,8 @@ function compareToCodes(quietly: boolean, pops: number, integer = false): Handle
         order = compare(x87Status, readStack(core, 0), operand ?? readStack(core, other), quietly);
         stop = !commitStatus(core);
       }
-      if (stop) return;
       setConditionCodes(core, codesOf(order));
+      if (stop) return;
       for (let n = 0; n < pops; n++) pop(core);
     };
   };
@@ -141,14 +142,15 @@ function compareToFlags(quietly: boolean, pops: boolean): HandlerSelector {
     configureX87(core);
     remember(core, i);
     let order: number = Ordering.unordered;
+    let stop: boolean;
     if (isEmpty(core, 0) || isEmpty(core, i.rm & 7)) {
-      if (!stackUnderflow(core)) return;
+      stop = !stackUnderflow(core);
     } else {
       order = compare(x87Status, readStack(core, 0), readStack(core, i.rm & 7), quietly);
-      if (!commitStatus(core)) return;
+      stop = !commitStatus(core);
     }
     setFlags(core, order === Ordering.unordered ? 0x45 : order === Ordering.equal ? 0x40 : order < 0 ? 1 : 0);
-    if (pops) pop(core);
+    if (pops && !stop) pop(core);
   };
 }
 
@@ -157,11 +159,10 @@ const test: HandlerSelector = () => (core, i) => {
   configureX87(core);
   remember(core, i);
   let order: number = Ordering.unordered;
-  if (isEmpty(core, 0)) {
-    if (!stackUnderflow(core)) return;
-  } else {
+  if (isEmpty(core, 0)) stackUnderflow(core);
+  else {
     order = compare(x87Status, readStack(core, 0), extendedZero, false);
-    if (!commitStatus(core)) return;
+    commitStatus(core);
   }
   setConditionCodes(core, codesOf(order));
 };

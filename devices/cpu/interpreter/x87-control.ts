@@ -55,12 +55,14 @@ const loadControlWord: HandlerSelector = () => (core, i) => {
   updateSummary(core);
 };
 
-const environmentBytes = (i: Instruction): number => (i.operandSizePrefix ? 14 : 28);
+/** The 14-byte forms: prefix 66, unless REX.W overrules it. */
+const isSmall = (i: Instruction): boolean => i.operandSizePrefix && !i.rexW;
+const environmentBytes = (i: Instruction): number => (isSmall(i) ? 14 : 28);
 
 const storeEnvironment: HandlerSelector = () => (core, i) => {
   requireX87NoWait(core);
   const low = effectiveAddress(core, i);
-  writeEnvironment(core, staging, i.operandSizePrefix);
+  writeEnvironment(core, staging, isSmall(i));
   store(core, low, core.words[HIGH], environmentBytes(i));
   core.words[FCW] |= 0x3f;
   updateSummary(core);
@@ -70,7 +72,7 @@ const loadEnvironment: HandlerSelector = () => (core, i) => {
   requireX87(core);
   const low = effectiveAddress(core, i);
   load(core, low, core.words[HIGH], environmentBytes(i));
-  readEnvironment(core, staging, i.operandSizePrefix);
+  readEnvironment(core, staging, isSmall(i));
 };
 
 const save: HandlerSelector = () => (core, i) => {
@@ -78,7 +80,7 @@ const save: HandlerSelector = () => (core, i) => {
   const low = effectiveAddress(core, i);
   const high = core.words[HIGH];
   const head = environmentBytes(i);
-  writeEnvironment(core, staging, i.operandSizePrefix);
+  writeEnvironment(core, staging, isSmall(i));
   for (let n = 0; n < 8; n++) {
     const from = stackWord(core, n);
     staging.setInt32(head + n * 10, core.words[from], true);
@@ -94,7 +96,7 @@ const restore: HandlerSelector = () => (core, i) => {
   const low = effectiveAddress(core, i);
   const head = environmentBytes(i);
   load(core, low, core.words[HIGH], head + 80);
-  readEnvironment(core, staging, i.operandSizePrefix);
+  readEnvironment(core, staging, isSmall(i));
   for (let n = 0; n < 8; n++) {
     const to = stackWord(core, n);
     core.words[to] = staging.getInt32(head + n * 10, true);

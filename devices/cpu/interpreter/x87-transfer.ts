@@ -192,10 +192,10 @@ const conditionalMove: HandlerSelector = (i) => {
     requireX87(core);
     remember(core, i);
     if (isEmpty(core, 0) || isEmpty(core, i.rm & 7)) {
-      if (stackUnderflow(core) && testCondition(core, condition)) writeStack(core, 0, extendedIndefinite);
+      // Whatever the condition says.
+      if (stackUnderflow(core)) writeStack(core, 0, extendedIndefinite);
       return;
     }
-    core.words[FSW] &= ~C1;
     if (testCondition(core, condition)) writeStack(core, 0, readStack(core, i.rm & 7));
   };
 };
@@ -223,6 +223,7 @@ function free(pops: boolean): HandlerSelector {
   return () => (core, i) => {
     requireX87(core);
     remember(core, i);
+    core.words[FSW] &= ~C1;
     core.words[FTW] |= 3 << (physical(core, i.rm & 7) * 2);
     if (pops) pop(core);
   };

@@ -205,7 +205,7 @@ function plant(builder: Builder, row: InstructionRow, offset: number, size: numb
     for (let at = 0; at + 8 <= size; at += 8) view.setBigUint64(offset + at, float64(random), true);
   };
   if (row.operation === 'ldmxcsr') {
-    view.setUint32(offset, random.chance(90) ? random.below(0x10000) : random.next(), true);
+    view.setUint32(offset, random.chance(90) ? random.below(0x10000) : random.next() & ~0x20000, true);
   } else if (row.operation === 'fxrstor') {
     const image = fxImage(random);
     if (random.chance(5)) image[27] = 1;
@@ -301,7 +301,7 @@ function emitInstruction(builder: Builder, row: InstructionRow): boolean {
             [20, 8],
           ] as const))
         builder.ignored.push([offset + range[0], range[1]]);
-    if (row.operation === 'fxsave') builder.ignored.push([offset + 6, 18], [offset + 464, 48]);
+    if (row.operation === 'fxsave') builder.ignored.push([offset + 6, 18], [offset + 28, 4], [offset + 464, 48]);
   } else if (row.modrm === true) {
     rex |= ((row.reg === undefined ? reg : 0) & 8) >> 1;
     rex |= (rm & 8) >> 3;
