@@ -7,8 +7,8 @@
 //
 // `Kernel` itself is rebuilt on restore; all that changes lies in `state` and is written by object-graph.
 
-import type { Machine } from '../../devices/contract/machine.ts';
 import { registerClass } from '../../devices/base/object-graph.ts';
+import type { Machine } from '../../devices/contract/machine.ts';
 import type { BootInformation } from '../abi/boot-information.ts';
 import type { SystemTask } from '../sdk/system-task.ts';
 import { KernelLog } from './log.ts';
@@ -17,13 +17,15 @@ import { FrameAllocator } from './memory/frames.ts';
 import { KernelPaging } from './memory/kernel-paging.ts';
 import { UserMemory } from './memory/user-memory.ts';
 import { ProcessTable } from './process/process-table.ts';
+import { ProgramCache } from './process/program-image.ts';
 import type { PanicPresenter, PanicReport, PowerDevice, TickDevice } from './process/seams.ts';
+import type { ProgramSecurity } from './process/verification.ts';
 import { RandomPool } from './random.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
-import { type SliceResult, runSlice } from './scheduler/slice.ts';
-import type { ProgramSecurity } from './process/verification.ts';
-import type { SystemCallEntry } from './syscalls/handler.ts';
+import { runSlice, type SliceResult } from './scheduler/slice.ts';
+import { Futexes } from './syscalls/futex.ts';
 import { kernelCoreSystemCalls } from './syscalls/groups.ts';
+import type { SystemCallEntry } from './syscalls/handler.ts';
 import { SystemCallTable } from './syscalls/table.ts';
 import { Clock } from './time/clock.ts';
 import { Timers } from './time/timers.ts';
@@ -65,6 +67,8 @@ export class KernelState {
   readonly random: RandomPool = new RandomPool();
   readonly scheduler: Scheduler = new Scheduler();
   readonly processes: ProcessTable = new ProcessTable();
+  readonly futexes: Futexes = new Futexes();
+  readonly programs: ProgramCache = new ProgramCache();
   /** State of subsystems by name: 'vfs', 'drivers', 'network' … */
   readonly services: Map<string, object> = new Map();
   loadedAddressSpace: AddressSpace | null = null;
@@ -168,6 +172,12 @@ export class Kernel {
     this.state.powerDevice?.powerOff(this);
     this.state.power = 'off';
   }
+
+  reset(): void {
+    this.log('[kernel] reset');
+    this.state.powerDevice?.reset(this);
+    this.state.power = 'off';
+  }
 }
 
 /** Boots the kernel proper: everything after the loader. */
@@ -185,8 +195,6 @@ export function createKernel(options: KernelOptions): Kernel {
   state.paging.build(kernel);
   // Own GDT, TSS and IDT in kernel frames; SYSCALL entry; SMEP, SMAP, NX.
   state.descriptorTables.build(kernel);
-  // The task that idles, and process 0 which owns kernel tasks.
-  state.scheduler.start(kernel);
   // Files, drivers, network: in the order in which the host lists them.
   for (const subsystem of options.subsystems) subsystem.start(kernel);
   return kernel;

@@ -35,7 +35,13 @@ export function chachaBlock(state: Uint32Array, out: Uint32Array): void {
 }
 
 export class RandomPool {
-  private readonly state: Uint32Array = new Uint32Array([0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, ...Array(12).fill(0)]);
+  private readonly state: Uint32Array = new Uint32Array([
+    0x61707865,
+    0x3320646e,
+    0x79622d32,
+    0x6b206574,
+    ...Array(12).fill(0),
+  ]);
   private readonly block: Uint32Array = new Uint32Array(16);
   /** Bytes of device entropy mixed in so far. */
   entropyBytes = 0;

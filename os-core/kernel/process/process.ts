@@ -86,6 +86,9 @@ export class Process {
   stopReported = true;
   continueReported = true;
 
+  /** ITIMER_REAL, made at the first use (an IntervalTimer). */
+  intervalTimer: object | null = null;
+
   /** Woken when a child changes state. */
   readonly childQueue: WaitQueue = new WaitQueue();
   /** Woken when this process becomes a zombie or stops (pidfd, waitid by others). */

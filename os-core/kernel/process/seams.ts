@@ -16,6 +16,11 @@ export interface MappableFile {
    * by kernel.frames.retain), -errno or PENDING. Absent = shared writable mappings are refused with ENODEV.
    */
   sharedFrame?(kernel: Kernel, task: Task, pageIndex: number, forWriting: boolean): number;
+  /**
+   * The frame in RAM that holds exactly this page of the file and never changes, 0 if there is none: private mappings share it,
+   * copy-on-write.
+   */
+  residentFrame?(pageIndex: number): number;
   /** One more / one less mapping refers to this file (keeps an unlinked file's blocks alive). */
   retain(): void;
   release(kernel: Kernel): void;

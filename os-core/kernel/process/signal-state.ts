@@ -28,12 +28,7 @@ export const bitOfSignal = (number: number): bigint => 1n << BigInt(number - 1);
 export const unblockableSignals: bigint = bitOfSignal(Signal.SIGKILL) | bitOfSignal(Signal.SIGSTOP);
 
 const defaultAction: SignalAction = { handler: SIG_DFL, flags: 0, restorer: 0, mask: 0n };
-const ignoredByDefault: ReadonlySet<number> = new Set([
-  Signal.SIGCHLD,
-  Signal.SIGURG,
-  Signal.SIGWINCH,
-  Signal.SIGCONT,
-]);
+const ignoredByDefault: ReadonlySet<number> = new Set([Signal.SIGCHLD, Signal.SIGURG, Signal.SIGWINCH, Signal.SIGCONT]);
 const stopping: ReadonlySet<number> = new Set([Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU]);
 const dumping: ReadonlySet<number> = new Set([
   Signal.SIGQUIT,
@@ -107,11 +102,15 @@ export class ProcessSignals {
     copy.actions = [...this.actions];
     return copy;
   }
-  /** execve: handlers go, ignored stays ignored. */
-  resetHandlers(): void {
-    this.actions = this.actions.map((action) =>
+  /** execve: handlers go, ignored stays ignored, what waits still waits. */
+  copyForExec(): ProcessSignals {
+    const copy = new ProcessSignals();
+    copy.actions = this.actions.map((action) =>
       action.handler === SIG_IGN ? { ...defaultAction, handler: SIG_IGN } : defaultAction,
     );
+    for (let waiting = this.pending.take(0n); waiting !== null; waiting = this.pending.take(0n))
+      copy.pending.add(waiting);
+    return copy;
   }
 }
 registerClass('ProcessSignals', 1, ProcessSignals);

@@ -21,7 +21,7 @@ import type { Kernel } from '../kernel.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { SystemCallArguments } from '../syscalls/handler.ts';
 import type { Timer, TimerTarget } from '../time/timers.ts';
-import type { Wakeable, WaitQueue } from '../wait-queue.ts';
+import type { WaitQueue, Wakeable } from '../wait-queue.ts';
 import type { Process } from './process.ts';
 import { TaskSignals } from './signal-state.ts';
 
@@ -41,6 +41,8 @@ export interface KernelWork {
 export class PendingCall {
   number = 0;
   active = false;
+  /** The handler has returned -EINTR: signals are looked at before the call may go on. */
+  interrupted = false;
   readonly arguments: SystemCallArguments = new SystemCallArguments();
 }
 registerClass('PendingCall', 1, PendingCall);
@@ -62,6 +64,9 @@ export class Task implements Wakeable, TimerTarget {
   /** True when the saved registers were changed and RCX/R11 no longer mirror RIP/RFLAGS: leave by IRET. */
   returnByInterrupt = true;
 
+  /** The running call has set all registers itself (rt_sigreturn, execve): its result is not written to RAX. */
+  keepRegisters = false;
+
   readonly call: PendingCall = new PendingCall();
   /**
    * Restart record of the running call: a handler that returns PENDING may keep here how far it got (plain data or registered classes).
@@ -81,6 +86,8 @@ export class Task implements Wakeable, TimerTarget {
   systemTaskState: unknown = null;
   /** The event for the next step, if one is ready. */
   systemTaskEvent: unknown = null;
+  /** Which bytes of the arena the running call brings back. */
+  systemTaskRequest: { readonly resultAt: number; readonly resultLength: number } | null = null;
   kernelWork: KernelWork | null = null;
 
   /** Virtual time used, in instructions, split as getrusage wants it. */

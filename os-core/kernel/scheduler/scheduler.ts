@@ -1,0 +1,132 @@
+// Who runs next: round robin over runnable tasks, pre-empted by the 100 Hz tick (8254 through the 8259).
+//
+//   run queue (front) A B C … (back)     current = the task that has the CPU, in no queue
+//
+// Invariants: a task is queued exactly when it is runnable and not current; `cpuOwner` is the program whose x87/SSE registers and
+// FS base are in the CPU, everybody else's are in guest memory.
+
+import { assert } from '../../../devices/base/assert.ts';
+import { registerClass } from '../../../devices/base/object-graph.ts';
+import { Msr } from '../../../devices/contract/cpu.ts';
+import type { Kernel } from '../kernel.ts';
+import type { AddressSpace } from '../memory/address-space.ts';
+import { FRAME_BYTES } from '../memory/frames.ts';
+import { type Task, TaskState } from '../process/task.ts';
+
+export const TICK_HERTZ = 100;
+
+export class Scheduler {
+  current: Task | null = null;
+  /** True while the CPU is (or is about to be) in ring 3 with current's registers. */
+  inUserMode = false;
+  /** The tick asks for another task at the next chance. */
+  reschedule = false;
+  /** The idle loop has the CPU. */
+  idle = false;
+  /** The periodic tick is stopped for the time being idle. */
+  tickStopped = false;
+  private readonly queue: Set<Task> = new Set();
+  private cpuOwner: Task | null = null;
+  /** Ticks since boot, and those of them that found the machine idle. */
+  ticks = 0;
+  idleTicks = 0;
+  contextSwitches = 0;
+
+  get hasRunnable(): boolean {
+    return this.queue.size > 0;
+  }
+  get runnableCount(): number {
+    return this.queue.size + (this.current === null ? 0 : 1);
+  }
+
+  /** Queues a task that can go on. */
+  makeRunnable(task: Task): void {
+    assert(task.state !== TaskState.dead, 'a dead task is made runnable');
+    task.state = TaskState.runnable;
+    if (task !== this.current) this.queue.add(task);
+  }
+
+  /** Called by the timer's interrupt handler. */
+  tick(kernel: Kernel): void {
+    this.ticks++;
+    if (this.current === null) this.idleTicks++;
+    else this.current.ticks++;
+    kernel.timers.expireDue(kernel, kernel.nowNanos());
+    this.reschedule = true;
+  }
+
+  /** Takes the next task off the queue and makes it current; null if there is none. */
+  pickNext(kernel: Kernel): Task | null {
+    assert(this.current === null, 'a task has the CPU already');
+    this.reschedule = false;
+    for (const task of this.queue) {
+      this.queue.delete(task);
+      this.current = task;
+      task.switches++;
+      this.contextSwitches++;
+      task.clearWait(kernel);
+      this.loadAddressSpace(kernel, task.process.addressSpace);
+      kernel.state.descriptorTables.setKernelStack(kernel, task.kernelStack + FRAME_BYTES);
+      return task;
+    }
+    return null;
+  }
+
+  /** The current task gives up the CPU: back of the queue if still runnable, else it sleeps, has stopped or is dead. */
+  yieldCurrent(): void {
+    const task = this.current;
+    assert(task !== null, 'no task has the CPU');
+    this.current = null;
+    this.inUserMode = false;
+    if (task.state === TaskState.runnable) this.queue.add(task);
+  }
+
+  /** Kernel tasks (null) run in whatever space is loaded. */
+  loadAddressSpace(kernel: Kernel, space: AddressSpace | null): void {
+    if (space === null || space === kernel.state.loadedAddressSpace) return;
+    kernel.state.loadedAddressSpace = space;
+    kernel.machine.cpu.writeControl(3, BigInt(space.root));
+  }
+  /** Leaves user space altogether, so that the loaded one may be freed. */
+  loadKernelSpace(kernel: Kernel): void {
+    if (kernel.state.loadedAddressSpace === null) return;
+    kernel.state.loadedAddressSpace = null;
+    kernel.machine.cpu.writeControl(3, BigInt(kernel.state.paging.root));
+  }
+
+  /** Brings x87/SSE registers and FS base of a program into the CPU. */
+  loadProcessorState(kernel: Kernel, task: Task): void {
+    if (this.cpuOwner === task) return;
+    this.saveProcessorState(kernel);
+    const { cpu } = kernel.machine;
+    cpu.restoreFloatingPoint(task.kernelStack);
+    cpu.writeMsr(Msr.fsBase, (BigInt(task.fsBaseHigh >>> 0) << 32n) | BigInt(task.fsBaseLow >>> 0));
+    this.cpuOwner = task;
+  }
+  /** Writes the owner's state to guest memory; nobody owns the CPU then. */
+  saveProcessorState(kernel: Kernel): void {
+    const owner = this.cpuOwner;
+    if (owner === null) return;
+    const { cpu } = kernel.machine;
+    cpu.saveFloatingPoint(owner.kernelStack);
+    const base = cpu.readMsr(Msr.fsBase);
+    owner.fsBaseLow = Number(base & 0xffff_ffffn) | 0;
+    owner.fsBaseHigh = Number(base >> 32n) | 0;
+    this.cpuOwner = null;
+  }
+  /** The task has died or starts a new program: what the CPU holds of it is worth nothing. */
+  forgetProcessorState(task: Task): void {
+    if (this.cpuOwner === task) this.cpuOwner = null;
+  }
+
+  /** The task will not run any more. */
+  remove(task: Task): void {
+    this.queue.delete(task);
+    this.forgetProcessorState(task);
+    if (this.current === task) {
+      this.current = null;
+      this.inUserMode = false;
+    }
+  }
+}
+registerClass('Scheduler', 1, Scheduler);

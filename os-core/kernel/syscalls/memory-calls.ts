@@ -1,0 +1,291 @@
+// mmap and its family (mmap(2), mprotect(2), mremap(2), madvise(2), mincore(2), brk(2), mlock(2)).
+//
+// Executable memory: W and X never together; anonymous X needs the right exec-jit, files X the right exec-local (unless they are part of
+// a verified program, which execve maps itself).
+
+import { Capability } from '../../abi/capability.ts';
+import { Errno } from '../../abi/errno.ts';
+import { SystemCall } from '../../abi/system-call-numbers.ts';
+import type { Kernel } from '../kernel.ts';
+import { BUS_ERROR, USER_MAP_END, USER_MAP_START } from '../memory/address-space.ts';
+import { type AreaBacking, anonymousBacking, Protection, SharedPages } from '../memory/area.ts';
+import { FRAME_BYTES } from '../memory/frames.ts';
+import { findEntry } from '../memory/page-tables.ts';
+import { ResourceLimit } from '../process/process.ts';
+import type { Mappable } from '../process/seams.ts';
+import type { Task } from '../process/task.ts';
+import type { SystemCallArguments, SystemCallEntry } from './handler.ts';
+import { PENDING } from './handler.ts';
+
+const MapFlag = {
+  shared: 1,
+  private: 2,
+  sharedValidate: 3,
+  typeMask: 3,
+  fixed: 0x10,
+  anonymous: 0x20,
+  growsDown: 0x100,
+  noReserve: 0x4000,
+  fixedNoReplace: 0x10_0000,
+} as const;
+const RemapFlag = { mayMove: 1, fixed: 2, dontUnmap: 4 } as const;
+const ALL_PROTECTION = 7;
+/** Anonymous pages brought in at once per call of populate-like work, bounding one call. */
+const MINCORE_CHUNK_PAGES = 4096;
+
+const pageRound = (length: number): number => Math.ceil(length / FRAME_BYTES) * FRAME_BYTES;
+
+/** 0 or -EACCES for memory that would be executable without a right to it. */
+function checkExecutable(kernel: Kernel, task: Task, protection: number, fromFile: boolean): number {
+  if ((protection & Protection.execute) === 0) return 0;
+  const { process } = task;
+  if ((protection & Protection.write) !== 0) {
+    process.lastRefusal = 'memory may not be writable and executable at once';
+    return -Errno.EACCES;
+  }
+  const needed = fromFile ? Capability.execLocal : Capability.execJit;
+  if ((process.capabilities & needed) !== 0) return 0;
+  const name = fromFile ? 'exec-local' : 'exec-jit';
+  process.lastRefusal = `executable memory needs the right "${name}", which this process does not hold`;
+  kernel.log(`[cap] ${process.executablePath} (${process.id}): executable memory denied, needs ${name}`);
+  return -Errno.EACCES;
+}
+
+function mmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const space = task.process.addressSpace;
+  if (space === null) return -Errno.ENOMEM;
+  const hint = a.unsigned(0);
+  const length = a.unsigned(1);
+  const protection = a.uint(2) & ALL_PROTECTION;
+  const flags = a.uint(3);
+  const offset = a.unsigned(5);
+  if (length === 0) return -Errno.EINVAL;
+  if (length > USER_MAP_END) return -Errno.ENOMEM;
+  const rounded = pageRound(length);
+  const type = flags & MapFlag.typeMask;
+  if (type === 0) return -Errno.EINVAL;
+  const shared = type !== MapFlag.private;
+  const anonymous = (flags & MapFlag.anonymous) !== 0;
+  if (!anonymous && offset % FRAME_BYTES !== 0) return -Errno.EINVAL;
+
+  let start = 0;
+  if ((flags & (MapFlag.fixed | MapFlag.fixedNoReplace)) !== 0) {
+    if (hint % FRAME_BYTES !== 0) return -Errno.EINVAL;
+    if (hint < USER_MAP_START) return -Errno.EPERM;
+    if (hint + rounded > USER_MAP_END) return -Errno.ENOMEM;
+    if ((flags & MapFlag.fixedNoReplace) !== 0 && space.overlaps(hint, hint + rounded)) return -Errno.EEXIST;
+    start = hint;
+  } else {
+    const wanted = hint - (hint % FRAME_BYTES);
+    const free =
+      wanted >= USER_MAP_START && wanted + rounded <= USER_MAP_END && !space.overlaps(wanted, wanted + rounded);
+    start = free ? wanted : space.findGap(rounded);
+    if (start === 0) return -Errno.ENOMEM;
+  }
+  if (space.mappedBytes + rounded > task.process.limits[ResourceLimit.addressSpace].soft) return -Errno.ENOMEM;
+  // An obvious overcommitment is refused at once (Linux' heuristic mode); reservations are not.
+  const committed = (protection & Protection.write) !== 0 && (flags & MapFlag.noReserve) === 0;
+  if (anonymous && committed && rounded > kernel.machine.memory.sizeBytes) return -Errno.ENOMEM;
+
+  const executable = checkExecutable(kernel, task, protection, !anonymous);
+  if (executable !== 0) return executable;
+  let backing: AreaBacking = anonymousBacking;
+  if (anonymous) {
+    if (shared) backing = { ...anonymousBacking, sharedPages: new SharedPages() };
+  } else {
+    const file = task.process.files?.get(a.int(4)) ?? null;
+    if (file === null) return -Errno.EBADF;
+    if (!('mapping' in file)) return -Errno.ENODEV;
+    const mapping = (file as unknown as Mappable).mapping(kernel, task, shared, (protection & Protection.write) !== 0);
+    if (typeof mapping === 'number') return mapping;
+    mapping.retain();
+    backing = {
+      file: mapping,
+      fileOffset: offset,
+      fileBytes: Infinity,
+      sharedPages: null,
+      sharedFile: shared && mapping.sharedFrame !== undefined,
+    };
+    if (shared && mapping.sharedFrame === undefined && (protection & Protection.write) !== 0) {
+      mapping.release(kernel);
+      return -Errno.ENODEV;
+    }
+  }
+  const result = space.map(kernel, start, start + rounded, protection, backing);
+  return result < 0 ? result : start;
+}
+
+function munmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const start = a.unsigned(0);
+  const length = pageRound(a.unsigned(1));
+  if (start % FRAME_BYTES !== 0 || length === 0 || start + length > USER_MAP_END + FRAME_BYTES) return -Errno.EINVAL;
+  task.process.addressSpace?.unmap(kernel, start, start + length);
+  return 0;
+}
+
+function mprotect(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const start = a.unsigned(0);
+  const length = pageRound(a.unsigned(1));
+  const protection = a.uint(2) & ALL_PROTECTION;
+  const space = task.process.addressSpace;
+  if (start % FRAME_BYTES !== 0) return -Errno.EINVAL;
+  if (length === 0) return 0;
+  if (space === null || start + length > USER_MAP_END) return -Errno.ENOMEM;
+  if ((protection & Protection.execute) !== 0) {
+    // Turning pages executable is making code, except where they are a program's own and were so before.
+    for (const area of space.list()) {
+      if (area.end <= start || area.start >= start + length) continue;
+      if ((area.protection & Protection.execute) !== 0 && (protection & Protection.write) === 0) continue;
+      const result = checkExecutable(kernel, task, protection, area.backing.file !== null);
+      if (result !== 0) return result;
+    }
+  }
+  return space.protect(kernel, start, start + length, protection);
+}
+
+/** Grows in place, shrinks, or moves (copying pages: frames change hands one by one). */
+function mremap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const start = a.unsigned(0);
+  const oldLength = pageRound(a.unsigned(1));
+  const newLength = pageRound(a.unsigned(2));
+  const flags = a.uint(3);
+  const target = a.unsigned(4);
+  const space = task.process.addressSpace;
+  if (space === null || start % FRAME_BYTES !== 0 || newLength === 0 || newLength > USER_MAP_END) return -Errno.EINVAL;
+  if ((flags & ~(RemapFlag.mayMove | RemapFlag.fixed)) !== 0) return -Errno.EINVAL;
+  const fixed = (flags & RemapFlag.fixed) !== 0;
+  if (fixed && ((flags & RemapFlag.mayMove) === 0 || target % FRAME_BYTES !== 0)) return -Errno.EINVAL;
+  const area = space.find(start);
+  // musl probes its stack this way: EFAULT ends the search, ENOMEM goes on (mapped neighbour).
+  if (area === null) return -Errno.EFAULT;
+  if (oldLength === 0) return area.isShared ? -Errno.ENOSYS : -Errno.EINVAL;
+  if (start + oldLength > area.end) return -Errno.EFAULT;
+  if (!fixed) {
+    if (newLength <= oldLength) {
+      if (newLength < oldLength) space.unmap(kernel, start + newLength, start + oldLength);
+      return start;
+    }
+    const end = start + oldLength;
+    const newEnd = start + newLength;
+    if (end === area.end && newEnd <= USER_MAP_END && !space.overlaps(end, newEnd)) {
+      space.extend(area, newEnd);
+      return start;
+    }
+    if ((flags & RemapFlag.mayMove) === 0) return -Errno.ENOMEM;
+  }
+  const destination = fixed ? target : space.findGap(newLength);
+  if (destination === 0) return -Errno.ENOMEM;
+  if (destination < USER_MAP_START || destination + newLength > USER_MAP_END) return -Errno.EINVAL;
+  if (destination < start + oldLength && start < destination + newLength) return -Errno.EINVAL;
+  return space.move(kernel, start, oldLength, destination, newLength);
+}
+
+const Advice = { normal: 0, random: 1, sequential: 2, willNeed: 3, dontNeed: 4, free: 8 } as const;
+
+function madvise(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const start = a.unsigned(0);
+  const length = pageRound(a.unsigned(1));
+  const advice = a.int(2);
+  const space = task.process.addressSpace;
+  if (space === null || start % FRAME_BYTES !== 0 || start + length > USER_MAP_END) return -Errno.EINVAL;
+  if (length === 0) return 0;
+  const known = advice >= 0 && advice <= 25;
+  if (!known) return -Errno.EINVAL;
+  if (!space.covers(start, start + length)) return -Errno.ENOMEM;
+  // MADV_FREE may keep the old contents until memory is wanted; dropping at once is allowed too.
+  if (advice === Advice.dontNeed || advice === Advice.free) space.dropPages(kernel, start, start + length);
+  return 0;
+}
+
+function mincore(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const start = a.unsigned(0);
+  const pages = pageRound(a.unsigned(1)) / FRAME_BYTES;
+  const vector = a.unsigned(2);
+  const space = task.process.addressSpace;
+  if (space === null || start % FRAME_BYTES !== 0) return -Errno.EINVAL;
+  if (start + pages * FRAME_BYTES > USER_MAP_END || !space.covers(start, start + pages * FRAME_BYTES))
+    return -Errno.ENOMEM;
+  const chunk = new Uint8Array(Math.min(pages, MINCORE_CHUNK_PAGES));
+  for (let page = 0; page < pages; page += chunk.length) {
+    const count = Math.min(chunk.length, pages - page);
+    for (let i = 0; i < count; i++) {
+      const entry = findEntry(kernel.machine.memory, space.root, start + (page + i) * FRAME_BYTES);
+      chunk[i] = entry !== 0 ? kernel.machine.memory.read8(entry) & 1 : 0;
+    }
+    const result = kernel.userMemory.copyOut(task, vector + page, chunk, 0, count);
+    if (result !== 0) return result;
+  }
+  return 0;
+}
+
+/** The raw call gives the break, old or new; it never fails with -errno. */
+function brk(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const space = task.process.addressSpace;
+  if (space === null) return 0;
+  const wanted = a.unsigned(0);
+  if (wanted < space.programBreakStart || wanted > USER_MAP_END) return space.programBreak;
+  const oldEnd = pageRound(space.programBreak);
+  const newEnd = pageRound(wanted);
+  if (wanted - space.programBreakStart > task.process.limits[ResourceLimit.data].soft) return space.programBreak;
+  if (newEnd > oldEnd) {
+    if (newEnd - oldEnd > kernel.machine.memory.sizeBytes || space.overlaps(oldEnd, newEnd)) return space.programBreak;
+    const result = space.map(kernel, oldEnd, newEnd, Protection.read | Protection.write, anonymousBacking, '[heap]');
+    if (result < 0) return space.programBreak;
+  } else if (newEnd < oldEnd) {
+    space.unmap(kernel, newEnd, oldEnd);
+  }
+  space.programBreak = wanted;
+  return wanted;
+}
+
+/** Brings the pages in; they never leave RAM here anyway. */
+function mlock(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const start = a.unsigned(0) - (a.unsigned(0) % FRAME_BYTES);
+  const length = pageRound(a.unsigned(1) + (a.unsigned(0) % FRAME_BYTES));
+  const space = task.process.addressSpace;
+  if (space === null || !space.covers(start, start + length)) return -Errno.ENOMEM;
+  if (length > kernel.frames.freeFrames * FRAME_BYTES) return -Errno.ENOMEM;
+  const result = space.populate(kernel, task, start, length, false);
+  return result === 0 || result === PENDING ? result : result === BUS_ERROR ? -Errno.ENOMEM : -Errno.ENOMEM;
+}
+
+const range = [
+  ['address', 'pointer'],
+  ['length', 'size'],
+] as const;
+const row = (
+  number: number,
+  name: string,
+  argumentList: SystemCallEntry['arguments'],
+  handler: SystemCallEntry['handler'],
+): SystemCallEntry => ({ number, name, capability: 0, arguments: argumentList, handler });
+
+export const memoryCalls: readonly SystemCallEntry[] = [
+  row(
+    SystemCall.mmap,
+    'mmap',
+    [...range, ['protection', 'flags'], ['flags', 'flags'], ['fd', 'fd'], ['offset', 'offset']],
+    mmap,
+  ),
+  row(SystemCall.mprotect, 'mprotect', [...range, ['protection', 'flags']], mprotect),
+  row(SystemCall.munmap, 'munmap', range, munmap),
+  row(SystemCall.brk, 'brk', [['address', 'pointer']], brk),
+  row(
+    SystemCall.mremap,
+    'mremap',
+    [...range, ['newLength', 'size'], ['flags', 'flags'], ['newAddress', 'pointer']],
+    mremap,
+  ),
+  row(SystemCall.msync, 'msync', [...range, ['flags', 'flags']], (_kernel, task, a) =>
+    task.process.addressSpace?.covers(a.unsigned(0), a.unsigned(0) + a.unsigned(1)) ? 0 : -Errno.ENOMEM,
+  ),
+  row(SystemCall.mincore, 'mincore', [...range, ['vector', 'pointer']], mincore),
+  row(SystemCall.madvise, 'madvise', [...range, ['advice', 'int']], madvise),
+  row(SystemCall.mlock, 'mlock', range, mlock),
+  row(SystemCall.munlock, 'munlock', range, (_kernel, task, a) =>
+    task.process.addressSpace?.covers(a.unsigned(0), a.unsigned(0) + a.unsigned(1)) ? 0 : -Errno.ENOMEM,
+  ),
+  row(SystemCall.mlockall, 'mlockall', [['flags', 'flags']], () => 0),
+  row(SystemCall.munlockall, 'munlockall', [], () => 0),
+  row(SystemCall.mlock2, 'mlock2', [...range, ['flags', 'flags']], mlock),
+];

@@ -1,0 +1,83 @@
+// The door for ring-3 programs: SYSCALL in, SYSRET (or IRET) out.
+//
+//   rax number, rdi rsi rdx r10 r8 r9 arguments ─► pt_regs ─► dispatch ─► rax          (System V psABI A.2.1)
+//
+// The quick way back leaves all registers in the CPU as they are and sets RAX; every other way goes through pt_regs.
+
+import { TrapKind } from '../../../devices/contract/cpu.ts';
+import { Errno } from '../../abi/errno.ts';
+import type { Kernel } from '../kernel.ts';
+import { type Task, TaskState } from '../process/task.ts';
+import { SavedRegister, saveAfterSystemCall, savedRegistersOf } from '../traps/saved-registers.ts';
+import { DEAD, dispatch } from './dispatch.ts';
+import { PENDING } from './handler.ts';
+
+/** Encoded register numbers of the six arguments: rdi rsi rdx r10 r8 r9. */
+const argumentRegisters = [7, 6, 2, 10, 8, 9] as const;
+
+/** After TrapKind.systemCall of the current task. */
+export function handleSystemCallTrap(kernel: Kernel, task: Task): void {
+  const { cpu } = kernel.machine;
+  saveAfterSystemCall(kernel, task);
+  const { call } = task;
+  const registers = cpu.generalRegisters;
+  // Linux looks at the low 32 bits of RAX only.
+  call.number = registers[0] >>> 0;
+  const { words } = call.arguments;
+  for (let n = 0; n < 6; n++) {
+    const register = argumentRegisters[n] * 2;
+    words[2 * n] = registers[register];
+    words[2 * n + 1] = registers[register + 1];
+  }
+  call.active = true;
+  call.interrupted = false;
+  task.progress = null;
+  runCall(kernel, task, true);
+}
+
+/** Runs task.call (again) and brings its result to RAX. `registersLive`: the CPU still holds the program's registers. */
+export function runCall(kernel: Kernel, task: Task, registersLive: boolean): void {
+  const { scheduler } = kernel;
+  const result = dispatch(kernel, task);
+  if (result === DEAD) return;
+  if (result === PENDING) {
+    if (task.state === TaskState.runnable) task.state = TaskState.sleeping;
+    scheduler.yieldCurrent();
+    return;
+  }
+  // Interrupted by a signal: the way back decides between EINTR and running the call again.
+  if (result === -Errno.EINTR && task.signals.actionable) {
+    task.call.interrupted = true;
+    return;
+  }
+  task.call.active = false;
+  task.progress = null;
+  if (task.returnByInterrupt) {
+    // rt_sigreturn and execve have set all registers themselves.
+    if (!task.keepRegisters) writeResult(kernel, task, result);
+    task.keepRegisters = false;
+    return;
+  }
+  if (registersLive && !task.signals.actionable && !scheduler.reschedule && task.state === TaskState.runnable) {
+    // A pending mask of rt_sigsuspend would need the slow way; it always ends with EINTR.
+    const { cpu } = kernel.machine;
+    cpu.generalRegisters[0] = result;
+    cpu.generalRegisters[1] = Math.floor(result / 0x1_0000_0000);
+    if (cpu.systemReturn() === TrapKind.budget) {
+      scheduler.inUserMode = true;
+      return;
+    }
+    // RCX cannot be non-canonical: it was the address after SYSCALL. If the CPU says so anyway, it is our own mistake.
+    kernel.panic('SYSRET faulted');
+    return;
+  }
+  writeResult(kernel, task, result);
+  task.returnByInterrupt = true;
+}
+
+export function writeResult(kernel: Kernel, task: Task, result: number): void {
+  const { memory } = kernel.machine;
+  const address = savedRegistersOf(task) + SavedRegister.rax;
+  memory.write32(address, result >>> 0);
+  memory.write32(address + 4, Math.floor(result / 0x1_0000_0000) | 0);
+}

@@ -1,0 +1,126 @@
+// What a program may know of the machine: uname, sysinfo, getrandom, getcpu, membarrier.
+
+import { Capability } from '../../abi/capability.ts';
+import { Errno } from '../../abi/errno.ts';
+import { SystemCall } from '../../abi/system-call-numbers.ts';
+import type { Kernel } from '../kernel.ts';
+import { FRAME_BYTES } from '../memory/frames.ts';
+import type { Task } from '../process/task.ts';
+import type { SystemCallArguments, SystemCallEntry } from './handler.ts';
+
+const FIELD_BYTES = 65;
+/** At most this much per call, as Linux interrupts longer requests too. */
+const MAX_RANDOM_BYTES = 256 * 1024;
+const encoder = new TextEncoder();
+
+/** The release says which Linux ABI is meant; programs compare it. */
+const identity = {
+  system: 'Linux',
+  release: '6.1.0-euroos',
+  version: 'EuroOS Workstation',
+  machine: 'x86_64',
+} as const;
+
+function uname(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const bytes = new Uint8Array(6 * FIELD_BYTES);
+  const fields = [
+    identity.system,
+    kernel.state.hostName,
+    identity.release,
+    identity.version,
+    identity.machine,
+    '(none)',
+  ];
+  for (const [index, text] of fields.entries())
+    bytes.set(encoder.encode(text).subarray(0, FIELD_BYTES - 1), index * FIELD_BYTES);
+  return kernel.userMemory.copyOut(task, a.unsigned(0), bytes);
+}
+
+/** struct sysinfo, 112 bytes. */
+function sysinfo(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const bytes = new Uint8Array(112);
+  const view = new DataView(bytes.buffer);
+  const put = (at: number, value: number): void => {
+    view.setUint32(at, value >>> 0, true);
+    view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
+  };
+  put(0, Math.floor(kernel.nowNanos() / 1e9));
+  put(32, kernel.frames.usableFrames * FRAME_BYTES);
+  put(40, kernel.frames.freeFrames * FRAME_BYTES);
+  view.setUint16(80, Math.min(0xffff, kernel.processes.tasks.size), true);
+  view.setUint32(104, 1, true);
+  return kernel.userMemory.copyOut(task, a.unsigned(0), bytes);
+}
+
+function getrandom(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  if ((a.uint(2) & ~7) !== 0) return -Errno.EINVAL;
+  const length = Math.min(a.unsigned(1), MAX_RANDOM_BYTES);
+  const prepared = kernel.userMemory.prepare(task, a.unsigned(0), length, true);
+  if (prepared !== 0) return prepared;
+  const bytes = new Uint8Array(length);
+  kernel.random.fill(bytes);
+  const result = kernel.userMemory.copyOut(task, a.unsigned(0), bytes);
+  return result !== 0 ? result : length;
+}
+
+function getcpu(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  for (const n of [0, 1]) {
+    if (a.unsigned(n) === 0) continue;
+    const result = kernel.userMemory.writeWord32(task, a.unsigned(n), 0);
+    if (result !== 0) return result;
+  }
+  return 0;
+}
+
+const Membarrier = { query: 0, global: 1, registerPrivate: 16, private: 8 } as const;
+
+/** One CPU: every barrier holds already. */
+function membarrier(_kernel: Kernel, _task: Task, a: SystemCallArguments): number {
+  const command = a.int(0);
+  if (command === Membarrier.query) return Membarrier.global | Membarrier.private | Membarrier.registerPrivate;
+  const known =
+    command === Membarrier.global || command === Membarrier.private || command === Membarrier.registerPrivate;
+  return known && a.uint(1) === 0 ? 0 : -Errno.EINVAL;
+}
+
+export const systemInformationCalls: readonly SystemCallEntry[] = [
+  { number: SystemCall.uname, name: 'uname', capability: 0, arguments: [['buffer', 'pointer']], handler: uname },
+  {
+    number: SystemCall.sysinfo,
+    name: 'sysinfo',
+    capability: Capability.processInfo,
+    arguments: [['buffer', 'pointer']],
+    handler: sysinfo,
+  },
+  {
+    number: SystemCall.getrandom,
+    name: 'getrandom',
+    capability: 0,
+    arguments: [
+      ['buffer', 'pointer'],
+      ['size', 'size'],
+      ['flags', 'flags'],
+    ],
+    handler: getrandom,
+  },
+  {
+    number: SystemCall.getcpu,
+    name: 'getcpu',
+    capability: 0,
+    arguments: [
+      ['cpu', 'pointer'],
+      ['node', 'pointer'],
+    ],
+    handler: getcpu,
+  },
+  {
+    number: SystemCall.membarrier,
+    name: 'membarrier',
+    capability: 0,
+    arguments: [
+      ['command', 'int'],
+      ['flags', 'flags'],
+    ],
+    handler: membarrier,
+  },
+];

@@ -1,0 +1,164 @@
+// What happens after the CPU has delivered a vector through the IDT: exceptions of programs become signals, faults of the kernel a
+// panic, external interrupts go to the drivers.
+//
+//   stack as the CPU left it:  [error code]  RIP  CS  RFLAGS  RSP  SS      (SDM vol. 3, 6.14.2)
+
+import { Errno } from '../../abi/errno.ts';
+import { Signal, SignalCode } from '../../abi/signal.ts';
+import type { Kernel } from '../kernel.ts';
+import { BUS_ERROR } from '../memory/address-space.ts';
+import { DIRECT_MAP_HIGH, vectorHasErrorCode } from '../memory/kernel-paging.ts';
+import { killForFault } from '../process/signals.ts';
+import { type Task, TaskState } from '../process/task.ts';
+import { PENDING } from '../syscalls/handler.ts';
+import { FIRST_INTERRUPT_VECTOR } from './interrupts.ts';
+import { readSaved, SavedRegister, saveAfterInterrupt } from './saved-registers.ts';
+
+/** Virtual cost in instructions. */
+const INTERRUPT_COST = 300;
+const PAGE_FAULT_COST = 600;
+
+const Vector = {
+  divide: 0,
+  debug: 1,
+  nmi: 2,
+  breakpoint: 3,
+  doubleFault: 8,
+  pageFault: 14,
+  x87: 16,
+  alignment: 17,
+  machineCheck: 18,
+  simd: 19,
+} as const;
+
+const exceptionNames = [
+  '#DE divide error',
+  '#DB debug',
+  'NMI',
+  '#BP breakpoint',
+  '#OF overflow',
+  '#BR bound range',
+  '#UD invalid opcode',
+  '#NM device not available',
+  '#DF double fault',
+  'coprocessor overrun',
+  '#TS invalid TSS',
+  '#NP segment not present',
+  '#SS stack fault',
+  '#GP general protection',
+  '#PF page fault',
+  'vector 15',
+  '#MF x87 error',
+  '#AC alignment check',
+  '#MC machine check',
+  '#XM SIMD error',
+];
+const nameOf = (vector: number): string => exceptionNames[vector] ?? `vector ${vector}`;
+
+/** Bits of the #PF error code (SDM vol. 3, 4.7). */
+const FAULT_WRITE = 2;
+const FAULT_FETCH = 16;
+
+/**
+ * After TrapKind.interrupt. `task`: the program that was in ring 3, null if ring 0 (idle loop, a task of the kernel) was interrupted.
+ * Leaves RSP at the frame's RIP, so that IRETQ returns; a program goes back by way of the slice loop.
+ */
+export function handleInterruptTrap(kernel: Kernel, task: Task | null): void {
+  const { cpu, memory } = kernel.machine;
+  const vector = cpu.trapVector;
+  const hasErrorCode = vectorHasErrorCode(vector);
+  if (task !== null) saveAfterInterrupt(kernel, task, hasErrorCode);
+  if (vector >= FIRST_INTERRUPT_VECTOR) {
+    cpu.chargeInstructions(INTERRUPT_COST);
+    kernel.interrupts.dispatch(kernel, vector);
+    if (kernel.scheduler.reschedule && !kernel.scheduler.hasRunnable) kernel.scheduler.reschedule = false;
+    return;
+  }
+  if (hasErrorCode) cpu.generalRegisters[8] += 8;
+  if (vector === Vector.doubleFault || vector === Vector.nmi || vector === Vector.machineCheck || task === null) {
+    if (vector === Vector.breakpoint && task === null) {
+      kernel.log('[trap] breakpoint in ring 0');
+      return;
+    }
+    const frame = cpu.generalRegisters[8] >>> 0;
+    const inDirectMap = cpu.generalRegisters[9] >>> 0 === DIRECT_MAP_HIGH;
+    const at = inDirectMap ? memory.read64(frame).toString(16) : 'unknown';
+    kernel.panic(`${nameOf(vector)} in ring 0 at ${at}`);
+    return;
+  }
+  handleException(kernel, task, vector);
+}
+
+function handleException(kernel: Kernel, task: Task, vector: number): void {
+  const { cpu } = kernel.machine;
+  const instructionPointer = readSaved(kernel, task, SavedRegister.rip);
+  const fault = (signal: number, code: number, address: number): void =>
+    killForFault(
+      kernel,
+      task,
+      { number: signal, code, senderProcess: 0, senderUser: 0, value: address },
+      nameOf(vector),
+    );
+  switch (vector) {
+    case Vector.pageFault:
+      cpu.chargeInstructions(PAGE_FAULT_COST);
+      return handlePageFault(kernel, task);
+    case Vector.divide:
+      return fault(Signal.SIGFPE, SignalCode.divideByZero, instructionPointer);
+    case Vector.x87:
+    case Vector.simd:
+      return fault(Signal.SIGFPE, SignalCode.floatingInvalid, instructionPointer);
+    case Vector.debug:
+    case Vector.breakpoint:
+      return fault(Signal.SIGTRAP, SignalCode.trapBreakpoint, instructionPointer);
+    case 6:
+      return fault(Signal.SIGILL, SignalCode.illegalOpcode, instructionPointer);
+    case Vector.alignment:
+      return fault(Signal.SIGBUS, SignalCode.busAddress, 0);
+    default:
+      return fault(Signal.SIGSEGV, SignalCode.kernel, 0);
+  }
+}
+
+function handlePageFault(kernel: Kernel, task: Task): void {
+  const { cpu } = kernel.machine;
+  const error = cpu.trapErrorCode;
+  const address = Number(BigInt.asUintN(64, cpu.readControl(2)));
+  const space = task.process.addressSpace;
+  const inUserHalf = kernel.userMemory.inUserHalf(address, 1);
+  const result =
+    space === null || !inUserHalf
+      ? -Errno.EFAULT
+      : space.fault(kernel, task, address, (error & FAULT_WRITE) !== 0, (error & FAULT_FETCH) !== 0);
+  if (result === 0) return;
+  if (result === PENDING) {
+    // The instruction runs again when the page has come from the disk.
+    task.state = TaskState.sleeping;
+    kernel.scheduler.yieldCurrent();
+    return;
+  }
+  if (result === -Errno.ENOMEM) {
+    kernel.log(`[memory] no RAM left for ${task.process.executablePath} (${task.process.id}): it is ended`);
+    killForFault(
+      kernel,
+      task,
+      { number: Signal.SIGKILL, code: SignalCode.kernel, senderProcess: 0, senderUser: 0, value: 0 },
+      'out of memory',
+    );
+    return;
+  }
+  const mapped = inUserHalf && (space?.find(address) ?? null) !== null;
+  const bus = result === BUS_ERROR;
+  killForFault(
+    kernel,
+    task,
+    {
+      number: bus ? Signal.SIGBUS : Signal.SIGSEGV,
+      code: bus ? SignalCode.busAddress : mapped ? SignalCode.accessError : SignalCode.mapError,
+      senderProcess: 0,
+      senderUser: 0,
+      value: inUserHalf ? address : 0,
+    },
+    `${nameOf(Vector.pageFault)} at 0x${BigInt.asUintN(64, cpu.readControl(2)).toString(16)}, error ${error}`,
+  );
+}
