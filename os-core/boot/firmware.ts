@@ -57,7 +57,7 @@ export class Firmware {
       RUNTIME_SERVICES_BYTES,
     );
     const stack = Number(machine.cpu.readRegister(Register.rsp));
-    const below = (stack - SCRATCH_BYTES - 256) & ~15;
+    const below = Math.floor((stack - SCRATCH_BYTES - 256) / 16) * 16;
     this.scratch = stack > SCRATCH_BYTES * 2 && machine.memory.contains(stack, 0) ? below : FALLBACK_SCRATCH;
   }
 
