@@ -75,7 +75,7 @@ function initOptions(builtins: readonly string[]): InitOptions {
   const home = root ? '/root' : `/home/${data.user}`;
   const interactive = data.command.length === 0;
   const names = ['stdin', 'stdout', 'stderr'] as const;
-  const [input, output, errors] = names.map((name, i) => `/dev/${data.terminals[i] ? 'tty-host' : name}`);
+  const [input, output, errors] = names.map((name, i) => `/dev/virtio-ports/${data.terminals[i] ? 'tty' : name}`);
   return {
     daemons: [],
     main: {
@@ -97,7 +97,7 @@ function initOptions(builtins: readonly string[]): InitOptions {
       builtins,
       waitForNetwork: data.waitForNetwork,
     },
-    reportDevice: '/dev/report',
+    reportDevice: '/dev/virtio-ports/report',
   };
 }
 
