@@ -4,6 +4,7 @@
 import type { Handler, HandlerSelector, Instruction } from '../decode/instruction.ts';
 import { FLAGS, HIGH } from '../state-layout.ts';
 import { loadWidth, narrow, RCX_WORD, readReg, readRegister, storeWidth, writeRegister } from './access.ts';
+import { shiftFast } from './arithmetic-fast.ts';
 import type { CpuCore } from './core.ts';
 import { CF, carry, getFlags, OF, setResult } from './flags.ts';
 import { effectiveAddress } from './operands.ts';
@@ -202,7 +203,7 @@ function shift(operation: ShiftOperation): HandlerSelector {
     const result = operation(core, i.width, low, core.words[HIGH], count);
     storeWidth(core, i.width, addressLow, addressHigh, result, core.words[HIGH]);
   };
-  return (i) => (i.memory ? inMemory : inRegister);
+  return (i) => shiftFast(i) ?? (i.memory ? inMemory : inRegister);
 }
 
 /** a shifted left by count, filled from the top of b. */
