@@ -1,12 +1,8 @@
 // euroos://app/… serves the renderer's files from the application and nothing else, with a strict content security policy.
 
 import { readFile } from 'node:fs/promises';
-import { extname, join, normalize, sep } from 'node:path';
 import { protocol } from 'electron';
-
-export const APP_SCHEME = 'euroos';
-export const APP_ORIGIN = `${APP_SCHEME}://app`;
-export const PAGE_ADDRESS = `${APP_ORIGIN}/index.html`;
+import { APP_SCHEME, fileOfAddress, mediaTypeOf } from './app-files.ts';
 
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -19,35 +15,11 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const MEDIA_TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.png': 'image/png',
-  '.json': 'application/json',
-};
-
 /** Must run before the app is ready. */
 export function registerAppScheme(): void {
   protocol.registerSchemesAsPrivileged([
     { scheme: APP_SCHEME, privileges: { standard: true, secure: true, supportFetchAPI: true } },
   ]);
-}
-
-/** The file that a URL names below `folder`, or null: another host, another folder, an unknown kind of file. */
-export function fileOfAddress(folder: string, address: string): string | null {
-  let url: URL;
-  let path: string;
-  try {
-    url = new URL(address);
-    path = decodeURIComponent(url.pathname);
-  } catch {
-    return null; // malformed addresses and escapes name no file
-  }
-  if (url.protocol !== `${APP_SCHEME}:` || url.host !== 'app' || path.includes('\0')) return null;
-  const file = normalize(join(folder, path));
-  if (!file.startsWith(folder + sep) || MEDIA_TYPES[extname(file)] === undefined) return null;
-  return file;
 }
 
 export function serveApp(folder: string): void {
@@ -61,7 +33,7 @@ export function serveApp(folder: string): void {
     try {
       if (!file) return new Response('Not found', { status: 404, headers });
       const body = await readFile(file);
-      return new Response(body, { headers: { ...headers, 'content-type': MEDIA_TYPES[extname(file)] } });
+      return new Response(body, { headers: { ...headers, 'content-type': mediaTypeOf(file) } });
     } catch {
       return new Response('Not found', { status: 404, headers });
     }

@@ -14,7 +14,8 @@ import {
   type MainMessage,
   rendererMessageSchema,
 } from '../protocol/renderer-messages.ts';
-import { APP_ORIGIN, registerAppScheme, serveApp } from './app-protocol.ts';
+import { APP_ORIGIN } from './app-files.ts';
+import { registerAppScheme, serveApp } from './app-protocol.ts';
 import { MachineSession } from './machine-session.ts';
 import { installMenu } from './menu.ts';
 import { scancodesOf } from './scancodes.ts';

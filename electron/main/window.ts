@@ -2,7 +2,7 @@
 
 import { BrowserWindow, type Session, session, type WebContents } from 'electron';
 import { colour } from '../../os-core/design-tokens/tokens.ts';
-import { APP_ORIGIN, PAGE_ADDRESS } from './app-protocol.ts';
+import { APP_ORIGIN, PAGE_ADDRESS } from './app-files.ts';
 
 const DESKTOP = { width: 1440, height: 900 } as const;
 

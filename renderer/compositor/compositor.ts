@@ -50,6 +50,7 @@ export class Compositor {
   private readonly noticeLayer = new NoticeLayer();
   private wallpaper: Picture | null = null;
   private framebuffer: PixelSurface | null = null;
+  private pointer: { readonly x: number; readonly y: number; readonly shape: number } | null = null;
   private scene: Scene | null = null;
   private sceneWanted = false;
   private notice: Notice | null = null;
@@ -75,6 +76,9 @@ export class Compositor {
   apply(batch: DisplayBatch): void {
     if (batch.reset) this.reset();
     for (const command of batch.commands) this.execute(command);
+    // Only where the pointer ends up is ever drawn, however many places it passed.
+    const pointer = this.pointer;
+    if (pointer) this.addDamage(this.cursor.moveTo(pointer.x, pointer.y, pointer.shape));
     this.lastSequence = batch.sequence;
     this.chooseView();
     this.requestFrame();
@@ -97,6 +101,7 @@ export class Compositor {
     this.sceneWanted = false;
     this.framebuffer?.destroy();
     this.framebuffer = null;
+    this.pointer = null;
     this.cursor.hide();
     this.damageAll();
   }
@@ -124,7 +129,7 @@ export class Compositor {
         this.updateScene(command.scene);
         break;
       case 'cursor':
-        this.addDamage(this.cursor.moveTo(command.x, command.y, command.shape));
+        this.pointer = command;
         break;
     }
   }

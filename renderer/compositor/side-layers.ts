@@ -98,7 +98,7 @@ export class DockLayer extends SideLayer<SceneDock> {
       const top = tile.y - dock.y;
       painter.box(left, top, tile.size, tile.size, {
         radius: radius.medium,
-        fill: tile.active ? colour.surface : colour.card,
+        fill: colour.card,
         border: { colour: colour.line, width: 1 },
       });
       const inset = Math.round((tile.size - 22) / 2);
@@ -134,7 +134,7 @@ export class PanelLayer extends SideLayer<ScenePanel> {
     if (width <= 2 * CARD_PADDING.x) return;
     const bottom = panel.height - PADDING;
     painter.text(PADDING, 67, panel.clock, 'light44', colour.ink, { letterSpacing: -1 });
-    painter.text(PADDING, 90, panel.date, 'regular13', colour.softInk);
+    painter.text(PADDING, 91, panel.date, 'regular13', colour.softInk);
     let top = 114;
 
     const tone = TONES[panel.status.tone];

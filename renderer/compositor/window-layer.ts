@@ -26,8 +26,8 @@ const TITLE_LEFT = 87;
 
 /** What the frame's picture depends on. */
 function frameKey(window: SceneWindow): string {
-  const { width, height, title, badges, surface, contentX, contentY, background } = window;
-  return JSON.stringify([width, height, title, badges, surface, contentX, contentY, background]);
+  const { width, height, title, focused, badges, surface, contentX, contentY, background } = window;
+  return JSON.stringify([width, height, title, focused, badges, surface, contentX, contentY, background]);
 }
 
 export class WindowLayer {
@@ -167,20 +167,13 @@ export class WindowLayer {
   }
 
   private paintFrame(painter: Painter): void {
-    const { width, height, title, badges, background } = this.window;
-    painter.box(0, 0, width, height, { radius: radius.window, fill: background });
-    // The title bar is the window's box again, cut off below by the body's box.
-    painter.box(0, 0, width, Math.min(height, titleBarHeight + radius.window), {
-      radius: radius.window,
-      fill: colour.card,
-    });
-    if (height > titleBarHeight) {
-      painter.box(0, titleBarHeight, width, Math.min(height - titleBarHeight, radius.window * 2), {
-        fill: background,
-        ...(height - titleBarHeight < radius.window * 2 ? { radius: radius.window } : {}),
-      });
-      painter.box(0, titleBarHeight - 1, width, 1, { fill: colour.line });
-    }
+    const { width, height, title, focused, badges, background } = this.window;
+    const split = Math.min(height, titleBarHeight - 1);
+    const frame = (fill: number, from: number, to: number) =>
+      painter.box(0, 0, width, height, { radius: radius.window, fill, rows: { from, to } });
+    frame(colour.card, 0, split);
+    frame(colour.line, split, Math.min(height, titleBarHeight));
+    frame(background, Math.min(height, titleBarHeight), height);
     const middle = (titleBarHeight - 1) / 2;
     [colour.closeDot, colour.minimiseDot, colour.zoomDot].forEach((fill, index) => {
       const x = titleDot.left + index * (titleDot.diameter + titleDot.gap);
@@ -199,6 +192,7 @@ export class WindowLayer {
       right -= badgeWidth + BADGE_GAP;
     }
     const room = right - TITLE_LEFT - BADGE_PADDING;
-    painter.text(TITLE_LEFT, 26, shortenText(title, 'semibold13', Math.max(0, room)), 'semibold13', colour.ink);
+    const shown = shortenText(title, 'semibold13', Math.max(0, room));
+    painter.text(TITLE_LEFT, 27, shown, 'semibold13', focused ? colour.ink : colour.softInk);
   }
 }

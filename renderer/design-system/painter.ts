@@ -19,6 +19,8 @@ export interface BoxStyle {
   /** 0xRRGGBB. */
   readonly fill: number;
   readonly alpha?: number;
+  /** Only these rows are drawn: a box may be rounded at one end. */
+  readonly rows?: { readonly from: number; readonly to: number };
   /** Drawn inside the edge. */
   readonly border?: { readonly colour: number; readonly width: number; readonly alpha?: number };
 }
@@ -31,9 +33,11 @@ export class Painter {
     const radius = Math.min(style.radius ?? 0, width / 2, height / 2);
     const border = style.border;
     // One pixel more on each side: the edge's anti-aliasing may fall outside.
+    const top = style.rows?.from ?? y - 1;
+    const bottom = style.rows?.to ?? y + height + 1;
     this.quad(
-      { x: x - 1, y: y - 1, width: width + 2, height: height + 2 },
-      { x: -width / 2 - 1, y: -height / 2 - 1 },
+      { x: x - 1, y: top, width: width + 2, height: bottom - top },
+      { x: -width / 2 - 1, y: top - y - height / 2 },
       [width / 2, height / 2, radius, Kind.box],
       border?.width ?? 0,
       rgba(style.fill, style.alpha ?? 1),

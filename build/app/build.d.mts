@@ -1,0 +1,2 @@
+export function buildScript(entry: string, outfile: string): Promise<void>;
+export function buildApp(options?: { log?: (line: string) => void; outputFolder?: string }): Promise<void>;

@@ -1,0 +1,2 @@
+export function cacheFolder(): string;
+export function resolveElectron(options?: { log?: (line: string) => void; installAllowed?: boolean }): Promise<string>;
