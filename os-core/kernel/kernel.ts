@@ -7,6 +7,7 @@
 //
 // `Kernel` itself is rebuilt on restore; all that changes lies in `state` and is written by object-graph.
 
+import { assert } from '../../devices/base/assert.ts';
 import { registerClass } from '../../devices/base/object-graph.ts';
 import type { Machine } from '../../devices/contract/machine.ts';
 import type { BootInformation } from '../abi/boot-information.ts';
@@ -23,6 +24,7 @@ import type { ProgramSecurity } from './process/verification.ts';
 import { RandomPool } from './random.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { runSlice, type SliceResult } from './scheduler/slice.ts';
+import { snapshotKernel } from './snapshot.ts';
 import { Futexes } from './syscalls/futex.ts';
 import { kernelCoreSystemCalls } from './syscalls/groups.ts';
 import type { SystemCallEntry } from './syscalls/handler.ts';
@@ -91,15 +93,15 @@ registerClass('KernelState', 1, KernelState);
 
 export class Kernel {
   readonly machine: Machine;
-  readonly state: KernelState;
   readonly systemCalls: SystemCallTable;
   readonly systemTasks: ReadonlyMap<string, SystemTask<unknown>>;
   readonly security: ProgramSecurity;
   readonly userMemory: UserMemory;
 
-  constructor(environment: KernelEnvironment, state: KernelState) {
+  private held: KernelState | null = null;
+
+  constructor(environment: KernelEnvironment) {
     this.machine = environment.machine;
-    this.state = state;
     this.security = environment.security;
     this.systemTasks = new Map(environment.systemTasks.map((task) => [task.name, task]));
     this.systemCalls = new SystemCallTable([
@@ -107,6 +109,16 @@ export class Kernel {
       ...environment.subsystems.map((subsystem) => subsystem.systemCalls),
     ]);
     this.userMemory = new UserMemory(this);
+  }
+
+  /** Takes the state into use: once, at boot or restore. */
+  adopt(state: KernelState): void {
+    assert(this.held === null, 'the kernel has its state already');
+    this.held = state;
+  }
+  get state(): KernelState {
+    if (this.held === null) throw new Error('kernel: no state yet');
+    return this.held;
   }
 
   // Short names for what others use most.
@@ -151,6 +163,11 @@ export class Kernel {
     this.state.log.write(this, this.machine.nowNanos(), line);
   }
 
+  /** Everything that changes, as bytes; restoreKernel (snapshot.ts) reads them. */
+  snapshot(): Uint8Array {
+    return snapshotKernel(this);
+  }
+
   /** Runs until about `maxInstructions` are spent, nothing can run ('idle'), the machine is off, or the kernel has panicked. */
   runSlice(maxInstructions: number): SliceResult {
     return runSlice(this, maxInstructions);
@@ -189,7 +206,8 @@ export function createKernel(options: KernelOptions): Kernel {
     bootInformation.reservedRanges,
   );
   const state = new KernelState(bootInformation, frames);
-  const kernel = new Kernel(options, state);
+  const kernel = new Kernel(options);
+  kernel.adopt(state);
   for (const line of bootInformation.bootLog) kernel.log(line);
   // Own page tables: a direct map of all RAM in the higher half, kernel text, nothing of the firmware's.
   state.paging.build(kernel);
