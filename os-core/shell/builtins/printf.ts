@@ -5,6 +5,7 @@ import { parseInteger } from '../expansion/arithmetic.ts';
 const simpleEscapes: Readonly<Record<string, string>> = {
   a: '\x07',
   b: '\b',
+  e: '\x1b',
   f: '\f',
   n: '\n',
   r: '\r',
@@ -154,6 +155,16 @@ function convert(
   );
 }
 
+/** toFixed, but a tie goes to the even digit as in C (ECMA-262 rounds it up). */
+function fixed(magnitude: number, digits: number): string {
+  const rounded = magnitude.toFixed(digits);
+  const more = Math.min(100 - digits, 50);
+  const exact = magnitude.toFixed(digits + more);
+  if (!/^50*$/.test(exact.slice(exact.length - more))) return rounded;
+  const cut = exact.slice(0, exact.length - more).replace(/\.$/, '');
+  return '02468'.includes(cut[cut.length - 1]) ? cut : rounded;
+}
+
 function formatFloat(conversion: string, number: number, precision: number, plus: string, keepZeros: boolean): string {
   const sign = number < 0 || Object.is(number, -0) ? '-' : plus;
   const magnitude = Math.abs(number);
@@ -164,12 +175,12 @@ function formatFloat(conversion: string, number: number, precision: number, plus
     text =
       magnitude >= 1e21
         ? BigInt(magnitude).toString() + (precision > 0 ? `.${'0'.repeat(precision)}` : '')
-        : magnitude.toFixed(precision);
+        : fixed(magnitude, precision);
   else if (conversion === 'e' || conversion === 'E') text = exponential(precision);
   else {
     const digits = Math.max(precision, 1);
     const exponent = magnitude === 0 ? 0 : Number(magnitude.toExponential(digits - 1).split('e')[1]);
-    text = exponent < -4 || exponent >= digits ? exponential(digits - 1) : magnitude.toFixed(digits - 1 - exponent);
+    text = exponent < -4 || exponent >= digits ? exponential(digits - 1) : fixed(magnitude, digits - 1 - exponent);
     if (!keepZeros) text = text.replace(/(\.\d*?)0+(e|$)/, '$1$2').replace(/\.(e|$)/, '$1');
   }
   return sign + (conversion === conversion.toUpperCase() ? text.toUpperCase() : text);

@@ -315,7 +315,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     (shell, argv) => {
       const count = Number(argv[1] ?? 1);
       if (!Number.isInteger(count) || count < 0 || count > shell.parameters.length)
-        return wrong("shift: can't shift that many");
+        return { ...wrong("shift: can't shift that many"), unwind: { kind: 'exit', levels: 0 } };
       shell.parameters = shell.parameters.slice(count);
       return ok;
     },
