@@ -6,8 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { decodeGraph, encodeGraph } from '../../devices/base/object-graph.ts';
+import { SmallWorld } from '../../test/support/small-world.ts';
 import type { shellTask } from './index.ts';
-import { SmallWorld } from './testing/small-world.ts';
 
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'eurosh-'));
 let folder = '';

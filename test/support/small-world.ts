@@ -3,11 +3,11 @@
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import { SystemCall } from '../../abi/system-call-numbers.ts';
-import { byteString } from '../../sdk/bytes.ts';
-import type { TaskEvent, TaskRequest } from '../../sdk/system-task.ts';
-import { shellTask } from '../index.ts';
-import type { ShellState } from '../state.ts';
+import { SystemCall } from '../../os-core/abi/system-call-numbers.ts';
+import { byteString } from '../../os-core/sdk/bytes.ts';
+import type { TaskEvent, TaskRequest } from '../../os-core/sdk/system-task.ts';
+import { shellTask } from '../../os-core/shell/index.ts';
+import type { ShellState } from '../../os-core/shell/state.ts';
 
 interface Pipe {
   chunks: Buffer[];
