@@ -26,6 +26,7 @@ import { VirtioBlock } from './virtio/block.ts';
 import { VirtioConsole } from './virtio/console.ts';
 import { DISPLAY_TYPE, VirtioDisplay } from './virtio/display.ts';
 import { VirtioEntropy } from './virtio/entropy.ts';
+import { formatMac, VirtioNetwork } from './virtio/network.ts';
 import { VIRTIO_VENDOR, VirtioTransport, VirtioType } from './virtio/transport.ts';
 
 /** kernel.service('drivers', Drivers) */
@@ -43,6 +44,7 @@ export class Drivers {
   console: VirtioConsole | null = null;
   consolePorts: ConsolePorts | null = null;
   entropy: VirtioEntropy | null = null;
+  network: VirtioNetwork | null = null;
   display: VirtioDisplay | null = null;
   keyboard: Keyboard | null = null;
   mouse: Mouse | null = null;
@@ -111,6 +113,8 @@ function startVirtio(kernel: Kernel, drivers: Drivers, pci: PciFunction): void {
         drivers.entropy !== null,
         `${kernel.random.entropyBytes} bytes of seed`,
       );
+    case VirtioType.network:
+      return startNetwork(kernel, drivers, transport);
     case DISPLAY_TYPE:
       return startDisplay(kernel, drivers, transport);
     default:
@@ -135,6 +139,13 @@ function startConsole(kernel: Kernel, drivers: Drivers, transport: VirtioTranspo
   if (drivers.console !== null) drivers.consolePorts = new ConsolePorts(kernel, drivers.console, drivers.devices);
   const names = drivers.console?.ports.map((port) => port.name || `port ${port.number}`).join(', ') ?? '';
   report(kernel, '[console] virtio-console', drivers.console !== null, names);
+}
+
+function startNetwork(kernel: Kernel, drivers: Drivers, transport: VirtioTransport): void {
+  if (drivers.network !== null) return kernel.log('[net] one network card is enough: the others are left alone');
+  drivers.network = VirtioNetwork.start(kernel, transport);
+  const { network } = drivers;
+  report(kernel, '[net] virtio-net', network !== null, network === null ? '' : `MAC ${formatMac(network.macAddress)}`);
 }
 
 function startDisplay(kernel: Kernel, drivers: Drivers, transport: VirtioTransport): void {
