@@ -24,6 +24,7 @@ import type { ProgramSecurity } from './process/verification.ts';
 import { RandomPool } from './random.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { runSlice, type SliceResult } from './scheduler/slice.ts';
+import { startTick } from './scheduler/tick.ts';
 import { snapshotKernel } from './snapshot.ts';
 import { Futexes } from './syscalls/futex.ts';
 import { kernelCoreSystemCalls } from './syscalls/groups.ts';
@@ -215,5 +216,7 @@ export function createKernel(options: KernelOptions): Kernel {
   state.descriptorTables.build(kernel);
   // Files, drivers, network: in the order in which the host lists them.
   for (const subsystem of options.subsystems) subsystem.start(kernel);
+  // Pre-emption, 100 times a second.
+  startTick(kernel);
   return kernel;
 }
