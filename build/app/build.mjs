@@ -10,10 +10,13 @@ import { build as buildPage } from 'vite';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
-/** Entry -> file below dist/. What does not exist is left out. */
-const scripts = [
+/** Entry -> file below dist/. */
+const windowScripts = [
   ['electron/main/main.ts', 'main.cjs'],
   ['electron/preload/preload.ts', 'preload.cjs'],
+];
+/** What does not exist is left out. */
+const machineScripts = [
   ['electron/machine-host/worker.ts', 'machine-worker.cjs'],
   ['os-core/index.ts', 'os-core.cjs'],
 ];
@@ -34,9 +37,12 @@ export async function buildScript(entry, outfile) {
   });
 }
 
-/** @param {{ log?: (line: string) => void, outputFolder?: string }} options */
-export async function buildApp({ log = () => {}, outputFolder = join(root, 'dist') } = {}) {
-  for (const [entry, file] of scripts) {
+/**
+ * @param {{ log?: (line: string) => void, outputFolder?: string, machine?: boolean }} options
+ *   `machine: false` builds the window alone (tests that play scenes instead of running a machine).
+ */
+export async function buildApp({ log = () => {}, outputFolder = join(root, 'dist'), machine = true } = {}) {
+  for (const [entry, file] of [...windowScripts, ...(machine ? machineScripts : [])]) {
     if (!existsSync(join(root, entry))) continue;
     await buildScript(join(root, entry), join(outputFolder, file));
     log(`built ${file}`);

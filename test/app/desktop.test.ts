@@ -21,7 +21,7 @@ beforeAll(async () => {
   desktop = await Desktop.start();
 });
 afterAll(async () => {
-  await desktop.close();
+  await desktop?.close();
 });
 
 async function statistics(): Promise<{ frames: number; pixels: number }> {

@@ -2,10 +2,10 @@
 // the scene player in place of the machine.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type ElectronApplication, _electron as electron, type Page } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { buildApp, buildScript } from '../../build/app/build.mjs';
@@ -50,7 +50,7 @@ function buildOnce(): Promise<string> {
   appBuilt ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'euroos-app-'));
     process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-    await buildApp({ outputFolder: folder });
+    await buildApp({ outputFolder: folder, machine: false });
     await buildScript(join(root, 'test/app/scene-player.ts'), join(folder, 'scene-player.cjs'));
     return folder;
   })();
@@ -86,7 +86,10 @@ export class Desktop {
     });
   }
 
-  static async start(options: { readonly arguments?: readonly string[] } = {}): Promise<Desktop> {
+  /** @param options.asOrdinaryUser root gives up its rights: Chromium's sandbox works for ordinary users only. */
+  static async start(
+    options: { readonly arguments?: readonly string[]; readonly asOrdinaryUser?: boolean } = {},
+  ): Promise<Desktop> {
     const cleanUps: (() => void)[] = [];
     try {
       const folder = await buildOnce();
@@ -97,10 +100,16 @@ export class Desktop {
       const socketPath = join(work, 'player.socket');
       const connection = acceptOne(socketPath);
       cleanUps.push(() => void connection.server.close());
+      const isRoot = process.getuid?.() === 0;
+      let executablePath = await resolveElectron({ log: console.error });
+      if (isRoot && options.asOrdinaryUser) {
+        executablePath = asOrdinaryUser(executablePath, work, folder);
+      }
       const app = await electron.launch({
-        executablePath: await resolveElectron({ log: console.error }),
+        executablePath,
+        chromiumSandbox: !isRoot || options.asOrdinaryUser === true,
         args: [
-          ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+          ...(isRoot && !options.asOrdinaryUser ? ['--no-sandbox'] : []),
           ...DETERMINISTIC_GRAPHICS,
           `--user-data-dir=${join(work, 'user')}`,
           `--machine-worker=${join(folder, 'scene-player.cjs')}`,
@@ -178,6 +187,29 @@ export class Desktop {
     }
     for (const cleanUp of this.cleanUps.reverse()) cleanUp();
   }
+}
+
+/**
+ * A command that runs Electron as `nobody`. The runtime lies in root's cache folder, so it is copied to where others may read it; the
+ * copy's sandbox helper gets the rights that an installed one has.
+ */
+function asOrdinaryUser(executable: string, work: string, appFolder: string): string {
+  const runtime = join(work, 'electron');
+  cpSync(dirname(executable), runtime, { recursive: true });
+  chownSync(join(runtime, 'chrome-sandbox'), 0, 0);
+  chmodSync(join(runtime, 'chrome-sandbox'), 0o4755);
+  const home = join(work, 'user');
+  mkdirSync(home);
+  chmodSync(home, 0o777);
+  for (const folder of [work, appFolder]) chmodSync(folder, 0o755);
+  chmodSync(join(work, 'player.socket'), 0o666);
+  const command = join(work, 'electron-as-nobody');
+  writeFileSync(
+    command,
+    `#!/bin/sh\nexport HOME='${home}'\nexec runuser -u nobody -- '${join(runtime, basename(executable))}' "$@"\n`,
+    { mode: 0o755 },
+  );
+  return command;
 }
 
 function acceptOne(path: string): { server: Server; socket: Promise<Socket> } {
