@@ -136,8 +136,8 @@ function mmxHandler(
       operation(core, target, source, 2, immediate);
       touchMmx(core, target);
     } else {
-      operation(core, XMM + (i.reg << 2), source, 4, immediate);
       if (!i.memory) enterMmx(core);
+      operation(core, XMM + (i.reg << 2), source, 4, immediate);
     }
   };
 }

@@ -124,7 +124,6 @@ function compareToCodes(quietly: boolean, pops: number, integer = false): Handle
         stop = !stackUnderflow(core);
         order = Ordering.unordered;
       } else {
-        // An SNaN operand was quieted on loading, with its IE already raised: any NaN is unordered.
         order = compare(x87Status, readStack(core, 0), operand ?? readStack(core, other), quietly);
         stop = !commitStatus(core);
       }
@@ -143,11 +142,14 @@ function compareToFlags(quietly: boolean, pops: boolean): HandlerSelector {
     remember(core, i);
     let order: number = Ordering.unordered;
     let stop: boolean;
+    const before = core.words[FSW] & C1;
     if (isEmpty(core, 0) || isEmpty(core, i.rm & 7)) {
       stop = !stackUnderflow(core);
     } else {
       order = compare(x87Status, readStack(core, 0), readStack(core, i.rm & 7), quietly);
       stop = !commitStatus(core);
+      // Silicon leaves C1 alone here.
+      core.words[FSW] |= before;
     }
     setFlags(core, order === Ordering.unordered ? 0x45 : order === Ordering.equal ? 0x40 : order < 0 ? 1 : 0);
     if (pops && !stop) pop(core);
@@ -234,17 +236,16 @@ function partialRemainder(nearest: boolean): HandlerSelector {
     requireX87(core);
     configureX87(core);
     remember(core, i);
+    core.words[FSW] &= ~C2;
     if (isEmpty(core, 0) || isEmpty(core, 1)) {
-      if (stackUnderflow(core)) {
-        writeStack(core, 0, extendedIndefinite);
-        core.words[FSW] &= ~C2;
-      }
+      if (stackUnderflow(core)) writeStack(core, 0, extendedIndefinite);
       return;
     }
     const result = remainder(x87Status, readStack(core, 0), readStack(core, 1), nearest);
     if (!commitStatus(core)) return;
     writeStack(core, 0, result.value);
     const quotient = result.quotient;
+    if (!result.defined) return;
     setConditionCodes(
       core,
       (result.partial ? C2 : 0) |

@@ -37,7 +37,13 @@ import {
 } from './x87-common.ts';
 
 /** Loads the float or integer operand of an arithmetic or load instruction; its flags are in x87Status. */
-export function loadOperand(core: CpuCore, i: Instruction, form: string, integer: boolean): Extended {
+export function loadOperand(
+  core: CpuCore,
+  i: Instruction,
+  form: string,
+  integer: boolean,
+  keepSignaling = true,
+): Extended {
   const words = core.words;
   const low = effectiveAddress(core, i);
   const high = words[HIGH];
@@ -52,11 +58,11 @@ export function loadOperand(core: CpuCore, i: Instruction, form: string, integer
     }
   } else if (form === 'Md') {
     words[WIDE] = core.load32(low, high);
-    value = extendedFromFloat(x87Status, Float32, bits32(core, WIDE));
+    value = extendedFromFloat(x87Status, Float32, bits32(core, WIDE), keepSignaling);
   } else if (form === 'Mq') {
     words[WIDE] = core.load64(low, high);
     words[WIDE + 1] = words[HIGH];
-    value = extendedFromFloat(x87Status, Float64, bits64(core, WIDE));
+    value = extendedFromFloat(x87Status, Float64, bits64(core, WIDE), keepSignaling);
   } else {
     core.load80(low, high);
     value = new Extended(words[WIDE + 2] & 0xffff, bits64(core, WIDE));
@@ -80,7 +86,7 @@ function load(integer: boolean): HandlerSelector {
     return (core, i) => {
       requireX87(core);
       configureX87(core);
-      const value = loadOperand(core, i, form, integer);
+      const value = loadOperand(core, i, form, integer, false);
       remember(core, i);
       if (!isEmpty(core, 7)) {
         if (!stackOverflow(core)) return;
@@ -146,6 +152,7 @@ function store(kind: 'float' | 'integer' | 'truncate' | 'bcd', pops: boolean): H
       } else {
         // Overflow and underflow, unmasked, leave a memory destination alone too (SDM vol. 1, 8.5.4 and 8.5.5).
         const kept = x87Status.flags & ~x87Status.masks & (FloatFlag.overflow | FloatFlag.underflow);
+        if (kept !== 0) x87Status.flags &= ~FloatFlag.inexact;
         if (!commitStatus(core) || kept !== 0) return;
       }
       if (bytes === 2) core.store16(low, high, words[WIDE]);

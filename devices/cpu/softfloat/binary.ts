@@ -266,7 +266,15 @@ export function convertBinary(status: FloatStatus, from: FloatFormat, to: FloatF
   }
   if (a.significand === 0n) return zeroOf(to, a.sign);
   if (a.denormal) status.flags |= FloatFlag.denormal;
-  return pack(status, to, a.sign, a.significand, a.unit, false);
+  const before = status.flags & FloatFlag.inexact;
+  const result = pack(status, to, a.sign, a.significand, a.unit, false);
+  if (status.beyondWrap) {
+    // Unmasked, and out of reach even for a wrapped exponent: PE tells of the significand alone.
+    const surplus = BigInt(Math.max(0, bitLength(a.significand) - to.significandBits));
+    const inexact = (a.significand & ((1n << surplus) - 1n)) !== 0n;
+    status.flags = (status.flags & ~FloatFlag.inexact) | before | (inexact ? FloatFlag.inexact : 0);
+  }
+  return result;
 }
 
 /** CVTSI2SS/SD and CVTDQ2PS/PD. */

@@ -11,22 +11,33 @@ import {
   extendedZero,
   isSignalingNan,
   J_BIT,
+  quiet,
   signedZero,
   signOf,
   unitExponent,
 } from './extended.ts';
 import { bitLength, FloatFlag, type FloatFormat, type FloatStatus, roundAndPack, roundToInteger } from './rounding.ts';
 
-/** FLD m32 / m64: exact; an SNaN is quieted with IE, a denormal raises DE. */
-export function extendedFromFloat(status: FloatStatus, format: FloatFormat, bits: bigint): Extended {
+/**
+ * FLD m32 / m64: exact; an SNaN is quieted with IE, a denormal raises DE. With `keepSignaling` an SNaN stays one (the operand of an
+ * arithmetic instruction, which applies its own rules).
+ */
+export function extendedFromFloat(
+  status: FloatStatus,
+  format: FloatFormat,
+  bits: bigint,
+  keepSignaling = false,
+): Extended {
   const fractionBits = BigInt(format.significandBits - 1);
   const sign = Number(bits >> (fractionBits + BigInt(format.maximumExponent.toString(2).length))) & 1;
   const exponent = Number(bits >> fractionBits) & format.maximumExponent;
   const fraction = bits & ((1n << fractionBits) - 1n);
   if (exponent === format.maximumExponent) {
     if (fraction === 0n) return extendedInfinity(sign);
-    if (fraction >> (fractionBits - 1n) === 0n) status.flags |= FloatFlag.invalid;
-    return new Extended((sign << 15) | 0x7fff, 0xc000_0000_0000_0000n | (fraction << (63n - fractionBits)));
+    const value = new Extended((sign << 15) | 0x7fff, J_BIT | (fraction << (63n - fractionBits)));
+    if (!isSignalingNan(value) || keepSignaling) return value;
+    status.flags |= FloatFlag.invalid;
+    return quiet(value);
   }
   if (exponent === 0) {
     if (fraction === 0n) return signedZero(sign);

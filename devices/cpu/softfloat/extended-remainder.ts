@@ -22,6 +22,8 @@ export class Remainder {
   partial = false;
   /** Low three bits of the quotient's magnitude; 0 while partial. */
   quotient = 0;
+  /** False if there is no quotient: a NaN or an invalid operation. */
+  defined = true;
 }
 
 export function remainder(status: FloatStatus, a: Extended, b: Extended, nearest: boolean): Remainder {
@@ -29,6 +31,7 @@ export function remainder(status: FloatStatus, a: Extended, b: Extended, nearest
   const nan = propagateNan(status, a, b);
   if (nan !== undefined) {
     result.value = nan;
+    result.defined = false;
     return result;
   }
   const infiniteA = (a.signExponent & 0x7fff) === 0x7fff;
@@ -36,6 +39,7 @@ export function remainder(status: FloatStatus, a: Extended, b: Extended, nearest
   if (infiniteA || b.significand === 0n) {
     status.flags &= ~2;
     result.value = invalid(status);
+    result.defined = false;
     return result;
   }
   const sign = signOf(a);

@@ -114,13 +114,18 @@ export function pack(
 export function propagateNan(status: FloatStatus, a: Extended, b: Extended): Extended | undefined {
   const classA = classify(a);
   const classB = classify(b);
-  if (classA === ExtendedClass.unsupported || classB === ExtendedClass.unsupported) return invalid(status);
+  if (classA === ExtendedClass.unsupported || classB === ExtendedClass.unsupported) {
+    status.flags &= ~FloatFlag.denormal;
+    return invalid(status);
+  }
   const nanA = classA === ExtendedClass.nan;
   const nanB = classB === ExtendedClass.nan;
   if (!nanA && !nanB) {
     if (classA === ExtendedClass.denormal || classB === ExtendedClass.denormal) status.flags |= FloatFlag.denormal;
     return undefined;
   }
+  // A NaN hides a denormal beside it, also one that was loaded from memory just before.
+  status.flags &= ~FloatFlag.denormal;
   const signalingA = isSignalingNan(a);
   const signalingB = isSignalingNan(b);
   if (signalingA || signalingB) status.flags |= FloatFlag.invalid;
@@ -204,7 +209,7 @@ export function divide(status: FloatStatus, a: Extended, b: Extended): Extended 
   if (infiniteB) return signedZero(sign);
   if (b.significand === 0n) {
     if (a.significand === 0n) return invalid(status);
-    status.flags |= FloatFlag.zeroDivide;
+    status.flags = (status.flags & ~FloatFlag.denormal) | FloatFlag.zeroDivide;
     return extendedInfinity(sign);
   }
   if (a.significand === 0n) return signedZero(sign);
@@ -240,10 +245,11 @@ export function compare(status: FloatStatus, a: Extended, b: Extended, quietly: 
   const classA = classify(a);
   const classB = classify(b);
   if (classA === ExtendedClass.unsupported || classB === ExtendedClass.unsupported) {
-    status.flags |= FloatFlag.invalid;
+    status.flags = (status.flags & ~FloatFlag.denormal) | FloatFlag.invalid;
     return Ordering.unordered;
   }
   if (classA === ExtendedClass.nan || classB === ExtendedClass.nan) {
+    status.flags &= ~FloatFlag.denormal;
     if (!quietly || isSignalingNan(a) || isSignalingNan(b)) status.flags |= FloatFlag.invalid;
     return Ordering.unordered;
   }

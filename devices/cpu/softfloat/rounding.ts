@@ -44,6 +44,8 @@ export class FloatStatus {
 
   /** Result of roundAndPack. */
   outExponent = 0;
+  /** roundAndPack met an unmasked overflow or underflow that the wrapped exponent cannot hold either. */
+  beyondWrap = false;
   outSignificand = 0n;
 }
 
@@ -120,6 +122,7 @@ export function roundAndPack(
   exponent: number,
   sticky: boolean,
 ): void {
+  status.beyondWrap = false;
   const length = bitLength(significand);
   const full = BigInt(format.significandBits - precision);
   let biased = exponent + length - 1 + format.bias;
@@ -131,11 +134,16 @@ export function roundAndPack(
   }
   if (biased >= format.maximumExponent) {
     status.flags |= FloatFlag.overflow;
-    if ((status.masks & FloatFlag.overflow) === 0) biased -= format.wrap;
+    if ((status.masks & FloatFlag.overflow) === 0 && biased - format.wrap < format.maximumExponent)
+      biased -= format.wrap;
     else {
+      status.beyondWrap = (status.masks & FloatFlag.overflow) === 0;
       status.flags |= FloatFlag.inexact;
       const toInfinity =
-        status.rounding === Rounding.nearest || status.rounding === (sign !== 0 ? Rounding.down : Rounding.up);
+        // Unmasked and too large even for the wrapped exponent (FSCALE only): infinity.
+        status.beyondWrap ||
+        status.rounding === Rounding.nearest ||
+        status.rounding === (sign !== 0 ? Rounding.down : Rounding.up);
       status.roundedUp = toInfinity;
       if (toInfinity) {
         status.outExponent = format.maximumExponent;
@@ -147,11 +155,14 @@ export function roundAndPack(
       return;
     }
   } else if (biased <= 0) {
-    if ((status.masks & FloatFlag.underflow) === 0) {
+    const masked = (status.masks & FloatFlag.underflow) !== 0;
+    if (!masked && biased + format.wrap > 0) {
       status.flags |= FloatFlag.underflow;
       biased += format.wrap;
-    } else if (status.flushToZero) {
+    } else if (status.flushToZero || !masked) {
+      // Unmasked and too small even for the wrapped exponent (FSCALE only): zero.
       status.flags |= FloatFlag.underflow | FloatFlag.inexact;
+      status.beyondWrap = !masked;
       status.roundedUp = false;
       status.outExponent = 0;
       status.outSignificand = 0n;

@@ -87,6 +87,7 @@ export function exponentialMinusOne(status: FloatStatus, x: Extended): Extended 
     if (x.signExponent === 0x3fff && x.significand === extendedOne.significand) return extendedOne;
     if (x.signExponent === 0xbfff && x.significand === extendedOne.significand)
       return { signExponent: 0xbffe, significand: extendedOne.significand };
+    status.flags |= FloatFlag.inexact;
     return x;
   }
   if (exponent < -70) return linear(status, x, LN2);
@@ -110,6 +111,8 @@ function logarithmOfRatio(numerator: bigint, denominator: bigint): bigint {
 function scaleByFixed(status: FloatStatus, y: Extended, value: bigint, exact: boolean): Extended {
   const sign = signOf(y) ^ (value < 0n ? 1 : 0);
   const magnitude = value < 0n ? -value : value;
+  // Silicon reports every logarithm as inexact.
+  status.flags |= FloatFlag.inexact;
   return pack(status, 64, sign, y.significand * magnitude, unitExponent(y) - FRACTION_BITS, !exact);
 }
 

@@ -71,6 +71,16 @@ const transcendental: ReadonlySet<string> = new Set([
 ]);
 const estimates: ReadonlySet<string> = new Set(['rcpps', 'rcpss', 'rsqrtps', 'rsqrtss']);
 const strings: ReadonlySet<string> = new Set(['movs', 'cmps', 'stos', 'lods', 'scas']);
+const manyAccesses: ReadonlySet<string> = new Set([
+  'fxsave',
+  'fxrstor',
+  'fnsave',
+  'frstor',
+  'fnstenv',
+  'fldenv',
+  'maskmovdqu',
+  'maskmovq',
+]);
 const aligned16: ReadonlySet<string> = new Set(['fxsave', 'fxrstor', 'cmpxchg16b']);
 const flagBits: { readonly [letter: string]: number } = { c: 1, p: 4, a: 16, z: 64, s: 128, o: 2048 };
 
@@ -261,6 +271,11 @@ function emitInstruction(builder: Builder, row: InstructionRow): boolean {
     general[7] = BigInt(chooseAddress(random, 40, 8) + (random.chance(50) ? 0 : 20));
   }
   if (row.operation === 'maskmovdqu' || row.operation === 'maskmovq') general[7] = BigInt(chooseAddress(random, 16, 1));
+  if (row.operation === 'shld' || row.operation === 'shrd') {
+    // A count above the operand size leaves everything undefined.
+    builder.used.add(1);
+    general[1] = (general[1] & ~0xffn) | BigInt(random.below(small ? 17 : 70));
+  }
   if (row.operation === 'xlat') general[3] = BigInt(WINDOW_ADDRESS + random.below(256));
   if (['push', 'pop', 'call', 'enter', 'leave'].includes(row.operation)) {
     builder.used.add(4);
@@ -332,7 +347,10 @@ function emitImmediates(builder: Builder, row: InstructionRow, rexW: boolean, sm
   const random = builder.random;
   for (const form of row.operands) {
     const value = Number(BigInt.asIntN(32, integer(random)));
-    if (form === 'Ib') builder.byte(random.chance(50) ? random.below(256) : random.below(16));
+    if (form === 'Ib')
+      builder.byte(
+        random.chance(50) && !(small && /^sh[lr]d$/.test(row.operation)) ? random.below(256) : random.below(16),
+      );
     else if (form === 'Iw') builder.little(row.operation === 'enter' ? random.below(32) : value, 2);
     else if (form === 'Iz') builder.little(value, small ? 2 : 4);
     else if (form === 'Iv') builder.little(value, rexW ? 8 : small ? 2 : 4);
@@ -352,6 +370,7 @@ function toleranceOf(row: InstructionRow, ignored: readonly (readonly [number, n
     undefinedFlags,
     extendedUlps: transcendental.has(row.operation) ? 1 : 0,
     relativeError: estimates.has(row.operation) ? 2 ** -10 : 0,
+    pageOfFaultOnly: manyAccesses.has(row.operation),
     ignoredMemory: ignored,
   };
 }
@@ -368,6 +387,8 @@ export function generateCase(seed: number, index: number, rows: readonly Instruc
     const row = random.pick(rows);
     if (row.operation === 'enter' || !emitInstruction(builder, row) || builder.bytes.length > CODE_BYTES - 16) continue;
     const fx = fxImage(random);
+    // FYL2XP1 is defined for |x| < 1 - sqrt(1/2) only.
+    if (row.operation === 'fyl2xp1' && (fx[41] & 0x7f) >= 0x3f && fx[41] !== 0x7f) fx[41] = (fx[41] & 0x80) | 0x3e;
     return {
       seed,
       index,

@@ -26,6 +26,8 @@ export interface Tolerance {
   readonly extendedUlps: number;
   /** float32 lanes may differ by this relative error (RCPPS, RSQRTPS). */
   readonly relativeError: number;
+  /** Only the page of CR2 is compared. */
+  readonly pageOfFaultOnly: boolean;
   /** Byte ranges of the window that hold instruction and operand pointers (FNSTENV, FNSAVE, FXSAVE): [offset, length] pairs from the operand. */
   readonly ignoredMemory: readonly (readonly [number, number])[];
 }
