@@ -271,7 +271,7 @@ const exchangeAdd: Handler = (core, i) => {
   writeReg(core, i, i.width, aLow, aHigh);
 };
 
-/** Compares the accumulator with the destination; equal: destination = source, else accumulator = destination. Always writes the destination. */
+/** Compares the accumulator with the destination; equal: destination = source, else accumulator = destination. Memory is written in either case; a register only when equal (no zero-extension otherwise, as on silicon). */
 const compareExchange: Handler = (core, i) => {
   const w = core.words;
   const width = i.width;
@@ -295,7 +295,7 @@ const compareExchange: Handler = (core, i) => {
     newHigh = w[HIGH];
   }
   if (i.memory) storeWidth(core, width, addressLow, addressHigh, newLow, newHigh);
-  else writeRegister(core, width, i.rmWord, i.rmByte, newLow, newHigh);
+  else if (equal) writeRegister(core, width, i.rmWord, i.rmByte, newLow, newHigh);
   if (!equal) writeRegister(core, width, RAX_WORD, 0, oldLow, oldHigh);
 };
 

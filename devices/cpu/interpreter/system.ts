@@ -102,16 +102,25 @@ const writeMachineRegister: Handler = (core, i) => {
   core.goNext(i);
 };
 
+/** Guards MOV to and from CRn, DRn: a number that does not exist is #UD before the privilege is looked at, as on silicon. */
+function privilegedRegister(known: (number: number) => boolean, handler: Handler): HandlerSelector {
+  const guarded: Handler = (core, i) => {
+    if (!known(i.reg)) core.raiseInvalidOpcode();
+    if (core.words[PRIVILEGE] !== 0) core.raiseGeneralProtection();
+    handler(core, i);
+  };
+  return () => guarded;
+}
+
 const knownControl = (number: number): boolean =>
   number === 0 || number === 2 || number === 3 || number === 4 || number === 8;
+const knownDebug = (number: number): boolean => number < 8;
 const fromControl: Handler = (core, i) => {
-  if (!knownControl(i.reg)) core.raiseInvalidOpcode();
   const low = readControl(core, i.reg);
   writeRegister(core, 8, i.rmWord, 0, low, core.words[HIGH]);
   core.goNext(i);
 };
 const toControl: Handler = (core, i) => {
-  if (!knownControl(i.reg)) core.raiseInvalidOpcode();
   if (!writeControl(core, i.reg, core.words[i.rmWord], core.words[i.rmWord + 1])) core.raiseGeneralProtection();
   core.goNext(i);
 };
@@ -124,7 +133,6 @@ const fromDebug: Handler = (core, i) => {
 };
 const toDebug: Handler = (core, i) => {
   const w = core.words;
-  if (i.reg > 7) core.raiseInvalidOpcode();
   if (i.reg === 6 || i.reg === 4) w[DR6] = w[i.rmWord] | 0xffff0ff0;
   else if (i.reg === 7 || i.reg === 5) w[DR7] = w[i.rmWord] | 0x400;
   core.goNext(i);
@@ -205,9 +213,11 @@ const touchLine: Handler = (core, i) => {
   core.load8(low, core.words[HIGH]);
 };
 
+/** STAC, CLAC: #UD (not #GP) outside ring 0. */
 const accessFlag = (on: boolean): Handler => {
   return (core, i) => {
     const w = core.words;
+    if (w[PRIVILEGE] !== 0) core.raiseInvalidOpcode();
     w[FLAGS] = on ? w[FLAGS] | AC : w[FLAGS] & ~AC;
     core.goNext(i);
   };
@@ -246,10 +256,10 @@ export function registerSystem(): void {
     rdtsc: always(timeStamp(false)),
     rdtscp: always(timeStamp(true)),
     cpuid: always(cpuid),
-    movFromControl: privileged(fromControl),
-    movToControl: privileged(toControl),
-    movFromDebug: privileged(fromDebug),
-    movToDebug: privileged(toDebug),
+    movFromControl: privilegedRegister(knownControl, fromControl),
+    movToControl: privilegedRegister(knownControl, toControl),
+    movFromDebug: privilegedRegister(knownDebug, fromDebug),
+    movToDebug: privilegedRegister(knownDebug, toDebug),
     movFromSegment: always(fromSegment),
     movToSegment: always(toSegment),
     pushSegment: always(pushSegment),
@@ -283,8 +293,8 @@ export function registerSystem(): void {
       core.invalidateFetches();
       core.goNext(i);
     }),
-    clac: privileged(accessFlag(false)),
-    stac: privileged(accessFlag(true)),
+    clac: always(accessFlag(false)),
+    stac: always(accessFlag(true)),
     swapgs: privileged((core, i) => {
       const w = core.words;
       for (let n = 0; n < 2; n++) {
