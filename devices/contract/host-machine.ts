@@ -21,6 +21,9 @@ export interface HostMachine extends Machine {
   /** Sends the framebuffer rectangles that changed since the last call to the display backend (only while it is shown). */
   refreshFramebuffer(): void;
 
+  /** The viewer has lost everything (the window was loaded again): surfaces, scene, cursor and framebuffer are sent whole. */
+  resendDisplay(): void;
+
   /** Every device, the CPU and the clock; RAM is written separately from `memory`. */
   snapshotDevices(): readonly DeviceSnapshot[];
   restoreDevices(snapshots: readonly DeviceSnapshot[]): void;

@@ -33,6 +33,7 @@ export interface MousePort {
 export interface DisplayPort {
   acknowledged(): void;
   refreshFramebuffer(): void;
+  resend(): void;
 }
 
 /** What wiring.ts hands over. */
@@ -173,6 +174,10 @@ export class PersonalComputer implements HostMachine {
   }
   refreshFramebuffer(): void {
     this.parts.display?.refreshFramebuffer();
+  }
+
+  resendDisplay(): void {
+    this.parts.display?.resend();
   }
 
   snapshotDevices(): readonly DeviceSnapshot[] {

@@ -5,6 +5,7 @@ import { PhysicalMemory } from '../base/physical-memory.ts';
 import type { Cpu } from '../contract/cpu.ts';
 import type { Snapshotable } from '../contract/device.ts';
 import type { AccessWidth } from '../contract/machine.ts';
+import { DisplayDevice } from '../display/display-device.ts';
 import { checkBootFlash } from '../firmware/boot-manifest.ts';
 import { Firmware } from '../firmware/firmware.ts';
 import { I8042 } from '../input/i8042.ts';
@@ -14,10 +15,15 @@ import { InterruptController } from '../interrupts/interrupt-controller.ts';
 import { Uart16550 } from '../serial/uart16550.ts';
 import { I8254 } from '../timers/i8254.ts';
 import { Mc146818 } from '../timers/mc146818.ts';
-import { Irq, LEAST_MEMORY_BYTES, PCI_MEMORY_BASE, Ports } from './addresses.ts';
+import { VirtioBlock } from '../virtio/block.ts';
+import { VirtioConsole } from '../virtio/console.ts';
+import { VirtioEntropy } from '../virtio/entropy.ts';
+import { VirtioNet } from '../virtio/net.ts';
+import { Irq, LEAST_MEMORY_BYTES, PCI_MEMORY_BASE, PciSlot, Ports } from './addresses.ts';
 import { MmioBus, PortBus } from './buses.ts';
 import { type MachineParts, PersonalComputer, PowerSwitch } from './machine.ts';
 import { MachineClock } from './machine-clock.ts';
+import { PciBackplane } from './pci-backplane.ts';
 
 /** The wires that a CPU is connected to. */
 export interface CpuSocket {
@@ -40,7 +46,7 @@ export function buildMachine(
   backends: MachineBackends,
   createCpu: CpuFactory,
 ): PersonalComputer {
-  checkConfiguration(configuration);
+  checkConfiguration(configuration, backends);
   const memory = new PhysicalMemory(configuration.memoryBytes);
   const ports = new PortBus();
   const mmio = new MmioBus();
@@ -98,6 +104,24 @@ export function buildMachine(
     { width: configuration.framebufferWidth, height: configuration.framebufferHeight },
     backends.variables,
   );
+
+  // --- the PCI part; absent backends are absent from the bus ---
+  const pci = new PciBackplane(memory, ports, mmio, interrupts);
+  pci.plugVirtio(PciSlot.entropy, 'entropy', new VirtioEntropy(backends.entropy));
+  const framebuffer = {
+    address: firmware.plan.framebuffer,
+    width: configuration.framebufferWidth,
+    height: configuration.framebufferHeight,
+  };
+  const display = backends.display === null ? null : new DisplayDevice(memory, framebuffer, backends.display);
+  if (display !== null) pci.plugVirtio(PciSlot.display, 'display', display);
+  const network = backends.network === null ? null : new VirtioNet(backends.network, counters);
+  if (network !== null) pci.plugVirtio(PciSlot.network, 'network', network);
+  const consoles = backends.consoles.length === 0 ? null : new VirtioConsole(backends.consoles);
+  if (consoles !== null) pci.plugVirtio(PciSlot.console, 'console', consoles);
+  const disks = backends.disks.map((backend) => new VirtioBlock(backend, clock, counters));
+  disks.forEach((disk, n) => pci.plugVirtio(PciSlot.firstDisk + n, `disk${n}`, disk));
+
   const bootRefusal = checkBootFlash(backends.flash, backends.crypto);
   if (bootRefusal !== null) firmware.report(bootRefusal);
   else firmware.powerOn(cpu);
@@ -110,8 +134,8 @@ export function buildMachine(
     mmio,
     interrupts,
     firmware,
-    timed: [timer, realTimeClock],
-    polled: [serial],
+    timed: [timer, realTimeClock, ...disks],
+    polled: [serial, network, consoles, display].filter((device) => device !== null),
     written: [
       cpu,
       clock,
@@ -125,10 +149,11 @@ export function buildMachine(
       mouse,
       keyboardController,
       firmware,
+      ...pci.written,
     ],
     keyboard: keyboardController,
     mouse: keyboardController,
-    display: null,
+    display,
     counters,
     power,
     bootRefusal,
@@ -136,13 +161,15 @@ export function buildMachine(
   return new PersonalComputer(parts);
 }
 
-function checkConfiguration(configuration: MachineConfiguration): void {
+function checkConfiguration(configuration: MachineConfiguration, backends: MachineBackends): void {
   const { memoryBytes, framebufferWidth: width, framebufferHeight: height, nanosPerInstruction } = configuration;
   if (!(memoryBytes >= LEAST_MEMORY_BYTES) || memoryBytes > PCI_MEMORY_BASE)
     throw new RangeError(`memory must lie between ${LEAST_MEMORY_BYTES} and ${PCI_MEMORY_BASE} bytes`);
   const fits = (pixels: number): boolean => Number.isInteger(pixels) && pixels >= 64 && pixels <= 8192;
   if (!fits(width) || !fits(height) || width * height * 4 > memoryBytes / 4)
     throw new RangeError(`a framebuffer of ${width} x ${height} pixels does not fit this machine`);
+  if (backends.disks.length > PciSlot.lastDisk - PciSlot.firstDisk + 1)
+    throw new RangeError(`${backends.disks.length} disks do not fit the PCI bus`);
   if (!(nanosPerInstruction > 0) || nanosPerInstruction > 1e6)
     throw new RangeError(`${nanosPerInstruction} ns per instruction is out of range`);
 }

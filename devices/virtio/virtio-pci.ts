@@ -136,9 +136,30 @@ export class VirtioPci implements VirtioTransport, MmioDevice, Snapshotable {
     const state = this.state;
     const header = new RegisterFile(16, [
       { offset: 0, width: 4, read: () => this.accessHeader },
-      { offset: 4, width: 1, read: () => state.accessBar, write: (value) => void (state.accessBar = value) },
-      { offset: 8, width: 4, read: () => state.accessOffset, write: (value) => void (state.accessOffset = value) },
-      { offset: 12, width: 4, read: () => state.accessLength, write: (value) => void (state.accessLength = value) },
+      {
+        offset: 4,
+        width: 1,
+        read: () => state.accessBar,
+        write: (value) => {
+          state.accessBar = value;
+        },
+      },
+      {
+        offset: 8,
+        width: 4,
+        read: () => state.accessOffset,
+        write: (value) => {
+          state.accessOffset = value;
+        },
+      },
+      {
+        offset: 12,
+        width: 4,
+        read: () => state.accessLength,
+        write: (value) => {
+          state.accessLength = value;
+        },
+      },
     ]);
     const stored = [0, 1, 2, 3].map((n) => this.pci.configurationRead(at + n, 1));
     this.accessHeader = stored.reduce((sum, byte, n) => sum + byte * 2 ** (8 * n), 0);
@@ -220,14 +241,18 @@ export class VirtioPci implements VirtioTransport, MmioDevice, Snapshotable {
         offset: 0x00,
         width: 4,
         read: () => state.deviceFeatureSelect,
-        write: (value) => void (state.deviceFeatureSelect = value),
+        write: (value) => {
+          state.deviceFeatureSelect = value;
+        },
       },
       { offset: 0x04, width: 4, read: () => this.offeredFeatures(state.deviceFeatureSelect) },
       {
         offset: 0x08,
         width: 4,
         read: () => state.driverFeatureSelect,
-        write: (value) => void (state.driverFeatureSelect = value),
+        write: (value) => {
+          state.driverFeatureSelect = value;
+        },
       },
       {
         offset: 0x0c,
@@ -244,7 +269,14 @@ export class VirtioPci implements VirtioTransport, MmioDevice, Snapshotable {
       { offset: 0x12, width: 2, read: () => this.queues.length },
       { offset: 0x14, width: 1, read: () => state.status, write: (value) => this.writeStatus(value) },
       { offset: 0x15, width: 1, read: () => state.generation },
-      { offset: 0x16, width: 2, read: () => state.queueSelect, write: (value) => void (state.queueSelect = value) },
+      {
+        offset: 0x16,
+        width: 2,
+        read: () => state.queueSelect,
+        write: (value) => {
+          state.queueSelect = value;
+        },
+      },
       { offset: 0x18, width: 2, read: () => selected()?.state.size ?? 0, write: (value) => this.setQueueSize(value) },
       { offset: 0x1a, width: 2, read: () => NO_VECTOR },
       {
