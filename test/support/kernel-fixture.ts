@@ -13,6 +13,7 @@ import { startProgram } from '../../os-core/kernel/process/lifecycle.ts';
 import type { Process } from '../../os-core/kernel/process/process.ts';
 import type { ProcessFiles, ProgramFile } from '../../os-core/kernel/process/seams.ts';
 import type { Task } from '../../os-core/kernel/process/task.ts';
+import type { SystemCallEntry } from '../../os-core/kernel/syscalls/handler.ts';
 import type { SystemTask } from '../../os-core/sdk/system-task.ts';
 import { testBackends, testConfiguration } from './machine-fixture.ts';
 
@@ -118,6 +119,8 @@ export function createTestSystem(
   options: {
     readonly systemTasks?: readonly SystemTask<unknown>[];
     readonly verify?: boolean;
+    /** More rows for the system call table. */
+    readonly extra?: readonly SystemCallEntry[];
     readonly initCode?: Uint8Array;
   } = {},
 ): TestSystem {
@@ -127,7 +130,7 @@ export function createTestSystem(
   const environment: KernelEnvironment = {
     machine,
     systemTasks: options.systemTasks ?? [],
-    subsystems: [driverSubsystem],
+    subsystems: [driverSubsystem, { name: 'test', systemCalls: options.extra ?? [], start: () => undefined }],
     security: {
       sha256: (bytes) => Uint8Array.from(createHash('sha256').update(bytes).digest()),
       verifyProgram: () =>
