@@ -9,7 +9,7 @@ import { BLOCK_BYTES } from './layout.ts';
  */
 export const PENDING = -0x10000;
 /** Not an errno: "commit, then ask again": memory for unwritten data or free space is used up, and a commit gives some back. */
-export const COMMIT_FIRST = -0x10001;
+export const COMMIT_FIRST = -0x10002;
 
 export interface BlockStore {
   readonly blockCount: number;

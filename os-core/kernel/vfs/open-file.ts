@@ -1,9 +1,11 @@
 // An open file description (POSIX): what a descriptor refers to. Files, pipes, terminals, devices and sockets extend it.
 
 import { Errno } from '../../abi/errno.ts';
+import { FileType, Inode } from '../../eurofs/items.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
 import type { WaitQueue } from '../wait-queue.ts';
+import type { Place } from './vfs.ts';
 
 /** poll(2) events. */
 export const Poll = { in: 1, priority: 2, out: 4, error: 8, hangUp: 16, invalid: 32 } as const;
@@ -19,6 +21,10 @@ export abstract class OpenFile {
   references = 0;
   /** read/write position of seekable files. */
   position = 0;
+  /** The inode it was opened by, set by the VFS; null for pipes and sockets. */
+  place: Place | null = null;
+  /** The path it was opened by (or 'pipe:[7]' …), for /proc/PID/fd. */
+  path = '';
   /** The capability bit that I/O on this file needs (console, file, network). */
   abstract readonly capability: number;
 
@@ -44,5 +50,20 @@ export abstract class OpenFile {
   readonly readinessQueue: WaitQueue | null = null;
   /** The last descriptor was closed. Must not sleep. */
   closed(_kernel: Kernel): void {}
-  // fstat, getdents64, ftruncate, fsync, mmap of files: added by the VFS on its subclasses and here as defaults.
+  /** fstat: attributes of the inode it was opened by, else those of an anonymous file. */
+  attributes(kernel: Kernel, task: Task): Inode | number {
+    if (this.place !== null) return this.place.fileSystem.attributes(kernel, task, this.place.inode);
+    const inode = new Inode();
+    inode.mode = FileType.regular | 0o600;
+    inode.links = 1;
+    return inode;
+  }
+  /** ftruncate. */
+  truncate(_kernel: Kernel, _task: Task, _size: number): number {
+    return -Errno.EINVAL;
+  }
+  /** fsync, fdatasync. */
+  synchronise(_kernel: Kernel, _task: Task): number {
+    return -Errno.EINVAL;
+  }
 }

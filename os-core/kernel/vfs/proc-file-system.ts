@@ -1,0 +1,194 @@
+// /proc: processes and machine as files. Nothing is stored; inode numbers tell what a file is:
+//
+//   1 root | 2 self | 3 sys | 4 sys/kernel | 16 + i root texts | 64 + i sys/kernel texts
+//   (pid + 1) * 2^20 + k:   k = 0 the folder | 1 exe | 2 cwd | 3 root | 4 fd | 16 + i texts | 2^16 + n fd/n
+
+import { registerClass } from '../../../devices/base/object-graph.ts';
+import { Capability } from '../../abi/capability.ts';
+import { Errno } from '../../abi/errno.ts';
+import { FileType, Inode, toByteString } from '../../eurofs/index.ts';
+import type { Kernel } from '../kernel.ts';
+import type { Process } from '../process/process.ts';
+import type { Task } from '../process/task.ts';
+import { FileSystem, type FolderEntry } from './file-system.ts';
+import { FileTable } from './file-table.ts';
+import type { OpenFile } from './open-file.ts';
+import { pathOf } from './path-walk.ts';
+import { kernelTexts, processTexts, rootTexts } from './proc-content.ts';
+import { TextFile } from './text-file.ts';
+
+const ROOT = 1;
+const SELF = 2;
+const SYS = 3;
+const SYS_KERNEL = 4;
+const ROOT_TEXTS = 16;
+const KERNEL_TEXTS = 64;
+const PER_PROCESS = 2 ** 20;
+const Item = { folder: 0, exe: 1, cwd: 2, root: 3, fd: 4, texts: 16, descriptors: 2 ** 16 } as const;
+const PROCESS_LINKS = ['exe', 'cwd', 'root'];
+
+export class ProcFileSystem extends FileSystem {
+  override readonly typeName = 'proc';
+  override readonly magic = 0x9fa0;
+  override readonly rootInode = ROOT;
+
+  private processOf(kernel: Kernel, number: number): Process | null {
+    return number < PER_PROCESS ? null : kernel.processes.find(Math.floor(number / PER_PROCESS) - 1);
+  }
+  private item(number: number): number {
+    return number % PER_PROCESS;
+  }
+  private of(process: Process, item: number): number {
+    return (process.id + 1) * PER_PROCESS + item;
+  }
+  /** Whether the task may look into a process: its own user's. */
+  private mayLook(task: Task, process: Process): boolean {
+    const { userId } = task.process.credentials;
+    return userId === 0 || process === task.process || process.credentials.userId === userId;
+  }
+
+  attributes(kernel: Kernel, _task: Task, number: number): Inode | number {
+    const inode = new Inode();
+    inode.number = number;
+    inode.links = 1;
+    const now = kernel.clock.wallClock(kernel.nowNanos());
+    for (const time of [inode.accessed, inode.modified, inode.changed]) time.seconds = now.seconds;
+    const folder = (): Inode => {
+      inode.mode = FileType.directory | 0o555;
+      inode.links = 2;
+      return inode;
+    };
+    const link = (): Inode => {
+      inode.mode = FileType.symbolicLink | 0o777;
+      return inode;
+    };
+    if (number === SELF) return link();
+    if (number === ROOT || number === SYS || number === SYS_KERNEL) return folder();
+    inode.mode = FileType.regular | 0o444;
+    if (number < PER_PROCESS) return inode;
+    const process = this.processOf(kernel, number);
+    if (process === null) return -Errno.ENOENT;
+    inode.user = process.credentials.userId;
+    inode.group = process.credentials.groupId;
+    const item = this.item(number);
+    if (item === Item.folder) return folder();
+    if (item === Item.fd) {
+      folder();
+      inode.mode = FileType.directory | 0o500;
+      return inode;
+    }
+    if (item < Item.fd || item >= Item.descriptors) return link();
+    const text = processTexts[item - Item.texts];
+    if (text?.isPrivate === true) inode.mode = FileType.regular | 0o400;
+    return inode;
+  }
+
+  lookup(kernel: Kernel, task: Task, folder: number, name: string): number {
+    if (folder === ROOT) {
+      if (name === 'self') return SELF;
+      if (name === 'sys') return SYS;
+      const text = rootTexts.findIndex((entry) => entry.name === name);
+      if (text >= 0) return ROOT_TEXTS + text;
+      const process = /^[1-9][0-9]{0,5}$/.test(name) ? kernel.processes.find(Number(name)) : null;
+      return process === null ? -Errno.ENOENT : this.of(process, Item.folder);
+    }
+    if (folder === SYS) return name === 'kernel' ? SYS_KERNEL : -Errno.ENOENT;
+    if (folder === SYS_KERNEL) {
+      const text = kernelTexts.findIndex((entry) => entry.name === name);
+      return text < 0 ? -Errno.ENOENT : KERNEL_TEXTS + text;
+    }
+    const process = this.processOf(kernel, folder);
+    if (process === null) return -Errno.ENOENT;
+    if (this.item(folder) === Item.fd) {
+      if (!this.mayLook(task, process)) return -Errno.EACCES;
+      const descriptor = /^(0|[1-9][0-9]{0,5})$/.test(name) ? Number(name) : -1;
+      const exists = process.files instanceof FileTable && process.files.get(descriptor) !== null;
+      return exists ? this.of(process, Item.descriptors + descriptor) : -Errno.ENOENT;
+    }
+    if (this.item(folder) !== Item.folder) return -Errno.ENOTDIR;
+    if (name === 'fd') return this.of(process, Item.fd);
+    const link = PROCESS_LINKS.indexOf(name);
+    if (link >= 0) return this.of(process, Item.exe + link);
+    const text = processTexts.findIndex((entry) => entry.name === name);
+    return text < 0 ? -Errno.ENOENT : this.of(process, Item.texts + text);
+  }
+
+  parent(_kernel: Kernel, _task: Task, folder: number): { readonly parent: number; readonly name: string } | number {
+    if (folder === SYS) return { parent: ROOT, name: 'sys' };
+    if (folder === SYS_KERNEL) return { parent: SYS, name: 'kernel' };
+    if (folder < PER_PROCESS) return { parent: ROOT, name: '' };
+    const pid = Math.floor(folder / PER_PROCESS) - 1;
+    if (this.item(folder) === Item.fd) return { parent: folder - Item.fd, name: 'fd' };
+    return { parent: ROOT, name: String(pid) };
+  }
+
+  readFolder(kernel: Kernel, task: Task, folder: number, position: number): FolderEntry | null | number {
+    const names = this.namesIn(kernel, task, folder);
+    if (typeof names === 'number') return names;
+    // Processes come and go between two calls: positions count names, and a name that has gone is passed over.
+    for (let i = position; i < names.length; i++) {
+      const inode = this.lookup(kernel, task, folder, names[i]);
+      if (inode < 0) continue;
+      const attributes = this.attributes(kernel, task, inode);
+      if (typeof attributes === 'number') continue;
+      return { inode, type: attributes.mode >>> 12, name: names[i], position: i + 1 };
+    }
+    return null;
+  }
+  private namesIn(kernel: Kernel, task: Task, folder: number): readonly string[] | number {
+    if (folder === ROOT) {
+      const processes = [...kernel.processes.processes.keys()].filter((id) => id > 0).sort((a, b) => a - b);
+      return ['self', 'sys', ...rootTexts.map((entry) => entry.name), ...processes.map(String)];
+    }
+    if (folder === SYS) return ['kernel'];
+    if (folder === SYS_KERNEL) return kernelTexts.map((entry) => entry.name);
+    const process = this.processOf(kernel, folder);
+    if (process === null) return -Errno.ENOENT;
+    if (this.item(folder) === Item.folder) return [...PROCESS_LINKS, 'fd', ...processTexts.map((entry) => entry.name)];
+    if (!this.mayLook(task, process)) return -Errno.EACCES;
+    return process.files instanceof FileTable ? process.files.list().map(String) : [];
+  }
+
+  override readLink(kernel: Kernel, task: Task, number: number): string | number {
+    if (number === SELF) return String(task.process.id);
+    const process = this.processOf(kernel, number);
+    if (process === null) return -Errno.ENOENT;
+    if (!this.mayLook(task, process)) return -Errno.EACCES;
+    const item = this.item(number);
+    const files = process.files instanceof FileTable ? process.files : null;
+    if (item === Item.exe) return process.executablePath === '' ? -Errno.ENOENT : toByteString(process.executablePath);
+    if (item === Item.cwd) {
+      const place = files?.workingFolder ?? null;
+      return place === null ? '/' : pathOf(kernel, task, place);
+    }
+    if (item === Item.root) return '/';
+    const file = files?.get(item - Item.descriptors) ?? null;
+    return file === null ? -Errno.ENOENT : file.path === '' ? `anon_inode:[${item}]` : file.path;
+  }
+  override magicFile(kernel: Kernel, task: Task, number: number): OpenFile | null {
+    const process = this.processOf(kernel, number);
+    const item = this.item(number);
+    if (process === null || item < Item.descriptors || !this.mayLook(task, process)) return null;
+    return process.files instanceof FileTable ? process.files.get(item - Item.descriptors) : null;
+  }
+  override openSpecial(kernel: Kernel, task: Task, inode: Inode, flags: number): OpenFile | number | null {
+    if (inode.type !== FileType.regular) return null;
+    if ((flags & 3) !== 0) return -Errno.EACCES;
+    const { number } = inode;
+    let text = '';
+    let capability: number = Capability.file;
+    if (number < KERNEL_TEXTS) text = rootTexts[number - ROOT_TEXTS]?.text(kernel) ?? '';
+    else if (number < PER_PROCESS) text = kernelTexts[number - KERNEL_TEXTS]?.text(kernel) ?? '';
+    else {
+      const process = this.processOf(kernel, number);
+      const entry = processTexts[this.item(number) - Item.texts];
+      if (process === null || entry === undefined) return -Errno.ENOENT;
+      if (entry.isPrivate && !this.mayLook(task, process)) return -Errno.EACCES;
+      // Looking at others takes the right for it.
+      if (process !== task.process) capability |= Capability.processInfo;
+      text = entry.text(kernel, process);
+    }
+    return new TextFile(new TextEncoder().encode(text), capability);
+  }
+}
+registerClass('vfs.ProcFileSystem', 1, ProcFileSystem);
