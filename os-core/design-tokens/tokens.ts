@@ -45,5 +45,10 @@ export const space = [0, 4, 8, 12, 16, 24, 32, 48, 64, 96] as const;
 export const motionMillis = { fast: 100, normal: 200, slow: 300 } as const;
 export const titleBarHeight = 44;
 export const titleDot = { diameter: 13, gap: 8, left: 14 } as const;
+/** The 16 colours of programs in a terminal: black, red, green, yellow, blue, magenta, cyan, white, then the bright ones. */
+export const terminalPalette: readonly number[] = [
+  0x24303b, 0xe06c65, 0x7fd1a0, 0xe2b565, 0x7fa8f5, 0xc792ea, 0x6fc7d6, 0xd9dee5, 0x5c6672, 0xec8a84, 0x9ee3b8,
+  0xf0cd88, 0xa3c1fa, 0xdab4f2, 0x95dbe6, 0xffffff,
+];
 export const terminalCell = { width: 8, height: 20 } as const;
 export const snapZone = 18;
