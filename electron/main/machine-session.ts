@@ -161,6 +161,8 @@ export class MachineSession {
         break;
       case 'status':
         this.setStatus(checked.status, checked.text);
+        // Its disk is closed: what the thread still holds is memory.
+        if (checked.status === 'off') void this.worker?.terminate();
         break;
       case 'clipboard':
         this.events.clipboard(checked.text);

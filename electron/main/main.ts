@@ -148,6 +148,7 @@ function closeInOrder(window: BrowserWindow, session: MachineSession): void {
     if (closing) return;
     event.preventDefault();
     closing = true;
+    window.setTitle('EuroOS Workstation: shutting down…');
     void session.shutDown().then(() => {
       window.destroy();
       app.quit();

@@ -1,6 +1,7 @@
 // The application's menu. Its shortcuts use Ctrl+Alt (Cmd+Option), which leaves every plain key and Ctrl combination to the guest.
+// They are looked at before the page sees the key, because the page keeps all keys for the guest.
 
-import { type BrowserWindow, dialog, Menu, shell } from 'electron';
+import { app, type BrowserWindow, dialog, Menu, shell } from 'electron';
 
 export interface MachineActions {
   start(): void;
@@ -13,39 +14,41 @@ export interface MachineActions {
 const HOME_PAGE = 'https://www.euroos.eu/';
 
 export function installMenu(window: BrowserWindow, actions: MachineActions): void {
-  const item = (label: string, click: () => void, accelerator?: string): Electron.MenuItemConstructorOptions => ({
-    label,
-    click,
-    ...(accelerator ? { accelerator } : {}),
-  });
+  const shortcuts = new Map<string, () => void>();
+  const item = (label: string, click: () => void, key?: string): Electron.MenuItemConstructorOptions => {
+    if (key === undefined) return { label, click };
+    shortcuts.set(/\d/.test(key) ? `Digit${key}` : `Key${key}`, click);
+    // Shown only: the shortcut itself is handled below.
+    return { label, click, accelerator: `CommandOrControl+Alt+${key}`, registerAccelerator: false };
+  };
   const menu = Menu.buildFromTemplate([
     {
       label: 'Machine',
       submenu: [
         item('Start', () => actions.start()),
-        item('Restart', () => actions.restart(false), 'CommandOrControl+Alt+R'),
+        item('Restart', () => actions.restart(false), 'R'),
         item('Power Off', () => actions.powerOff(false)),
         { type: 'separator' },
         item('Reset', () => actions.restart(true)),
         item('Switch Off at Once', () => actions.powerOff(true)),
         { type: 'separator' },
-        { role: 'quit', label: 'Quit' },
+        item('Quit', () => app.quit()),
       ],
     },
     {
       label: 'Edit',
       submenu: [
-        item('Copy from EuroOS', () => actions.copy(), 'CommandOrControl+Alt+C'),
-        item('Paste into EuroOS', () => actions.paste(), 'CommandOrControl+Alt+V'),
+        item('Copy from EuroOS', () => actions.copy(), 'C'),
+        item('Paste into EuroOS', () => actions.paste(), 'V'),
       ],
     },
     {
       label: 'View',
       submenu: [
-        item('Actual Size', () => window.setContentSize(1440, 900), 'CommandOrControl+Alt+0'),
-        item('Full Screen', () => window.setFullScreen(!window.isFullScreen()), 'CommandOrControl+Alt+F'),
+        item('Actual Size', () => window.setContentSize(1440, 900), '0'),
+        item('Full Screen', () => window.setFullScreen(!window.isFullScreen()), 'F'),
         { type: 'separator' },
-        item('Developer Tools', () => window.webContents.toggleDevTools(), 'CommandOrControl+Alt+I'),
+        item('Developer Tools', () => window.webContents.toggleDevTools(), 'I'),
       ],
     },
     {
@@ -57,6 +60,13 @@ export function installMenu(window: BrowserWindow, actions: MachineActions): voi
     },
   ]);
   Menu.setApplicationMenu(menu);
+  window.webContents.on('before-input-event', (event, input) => {
+    const modifier = process.platform === 'darwin' ? input.meta : input.control;
+    const action = modifier && input.alt && !input.shift ? shortcuts.get(input.code) : undefined;
+    if (!action) return;
+    event.preventDefault();
+    if (input.type === 'keyDown' && !input.isAutoRepeat) action();
+  });
 }
 
 function about(window: BrowserWindow): void {

@@ -14,7 +14,6 @@ export function createWindow(preload: string): BrowserWindow {
     minHeight: 480,
     title: 'EuroOS Workstation',
     backgroundColor: `#${colour.terminal.toString(16).padStart(6, '0')}`,
-    autoHideMenuBar: true,
     webPreferences: {
       preload,
       sandbox: true,

@@ -13,6 +13,8 @@ export const MAX_SURFACE_PIXELS = 3840 * 2160;
 export const MAX_TOTAL_SURFACE_BYTES = 256 * 1024 * 1024;
 export const MAX_FRAMEBUFFER_WIDTH = 3840;
 export const MAX_FRAMEBUFFER_HEIGHT = 2160;
+/** Pictures that one scene makes the compositor keep (desktop, windows, dock, panel): 256 MB of them. */
+export const MAX_SCENE_PIXELS = 64 * 1024 * 1024;
 /** Commands in one batch from the machine; the display device coalesces damage, so real batches are far smaller. */
 export const MAX_BATCH_COMMANDS = 4096;
 export const MAX_SCENE_TEXT = 256;

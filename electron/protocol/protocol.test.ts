@@ -109,6 +109,10 @@ describe('scene', () => {
     ['long title', encode({ ...smallScene, windows: [{ ...smallScene.windows[0], title: 'x'.repeat(257) }] })],
     ['unknown badge', encode({ ...smallScene, windows: [{ ...smallScene.windows[0], badges: ['trusted'] }] })],
     ['65 windows', encode({ ...smallScene, windows: Array(65).fill({ ...smallScene.windows[0], title: '' }) })],
+    [
+      '64 huge windows',
+      encode({ ...smallScene, windows: Array(64).fill({ ...smallScene.windows[0], width: 4000, height: 4000 }) }),
+    ],
     ['deep nesting', new TextEncoder().encode('['.repeat(30_000) + ']'.repeat(30_000))],
   ])('D3: %s is refused with a reason', (_name, json) => {
     const result = parseScene(json);

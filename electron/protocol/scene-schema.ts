@@ -2,7 +2,14 @@
 // os-core/abi/scene.ts (protocol.test.ts holds the two types equal); this file adds the bounds.
 
 import * as v from 'valibot';
-import { MAX_COORDINATE, MAX_EXTENT_PIXELS, MAX_SCENE_BYTES, MAX_SCENE_TEXT, MAX_SURFACES } from './limits.ts';
+import {
+  MAX_COORDINATE,
+  MAX_EXTENT_PIXELS,
+  MAX_SCENE_BYTES,
+  MAX_SCENE_PIXELS,
+  MAX_SCENE_TEXT,
+  MAX_SURFACES,
+} from './limits.ts';
 
 const coordinate = v.pipe(v.number(), v.integer(), v.minValue(-MAX_COORDINATE), v.maxValue(MAX_COORDINATE));
 const extent = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_EXTENT_PIXELS));
@@ -81,14 +88,23 @@ const panel = v.strictObject({
   ),
 });
 
-export const sceneSchema = v.strictObject({
-  version: v.literal(1),
-  width: extent,
-  height: extent,
-  windows: v.pipe(v.array(window), v.maxLength(MAX_SURFACES)),
-  dock,
-  panel,
-});
+const area = (part: { readonly width: number; readonly height: number }) => part.width * part.height;
+
+export const sceneSchema = v.pipe(
+  v.strictObject({
+    version: v.literal(1),
+    width: extent,
+    height: extent,
+    windows: v.pipe(v.array(window), v.maxLength(MAX_SURFACES)),
+    dock,
+    panel,
+  }),
+  v.check((scene) => {
+    // The screen and its wallpaper are two pictures of the desktop's size.
+    const sides = 2 * area(scene) + area(scene.dock) + area(scene.panel);
+    return scene.windows.reduce((sum, each) => sum + area(each), sides) <= MAX_SCENE_PIXELS;
+  }, 'more pixels than the compositor keeps'),
+);
 
 export type Scene = v.InferOutput<typeof sceneSchema>;
 export type SceneWindow = Scene['windows'][number];
