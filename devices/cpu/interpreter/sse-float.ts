@@ -190,10 +190,10 @@ function estimate(lanes: number, squareRoot: boolean): WideOperation {
       else if (magnitude === 0x7f800000) words[d + n] = squareRoot ? 0 : bits & 0x80000000;
       else {
         const value = core.floats32[s + n];
-        core.floats32[d + n] = squareRoot ? 1 / Math.sqrt(value) : 1 / value;
-        const result = words[d + n];
+        const exact = squareRoot ? 1 / Math.sqrt(value) : 1 / value;
+        core.floats32[d + n] = exact;
         // Twelve fraction bits, and no denormal results.
-        words[d + n] = (result & 0x7fffffff) < 0x800000 ? result & 0x80000000 : (result + 0x400) & ~0x7ff;
+        words[d + n] = Math.abs(exact) <= 2 ** -126 ? bits & 0x80000000 : (words[d + n] + 0x400) & ~0x7ff;
       }
     }
   };

@@ -16,7 +16,7 @@ function signed16(value: number): number {
   return (value << 16) >> 16;
 }
 function clamp(value: number, low: number, high: number): number {
-  return value < low ? low : value > high ? high : value;
+  return Math.max(low, Math.min(value, high));
 }
 
 /** Element-wise over unsigned bytes; the result is cut to 8 bits. */

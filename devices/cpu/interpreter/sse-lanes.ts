@@ -113,9 +113,11 @@ export function lane64(operation: number, a: number, b: number): number {
     }
     case BinaryOperation.minimum:
       lane.outcome = LaneOutcome.exact;
+      // biome-ignore lint/complexity/useMathMinMax: of two zeros the second is the answer, whatever their signs
       return a < b ? a : b;
     default:
       lane.outcome = LaneOutcome.exact;
+      // biome-ignore lint/complexity/useMathMinMax: as above
       return a > b ? a : b;
   }
 }
@@ -159,9 +161,11 @@ export function lane32(operation: number, a: number, b: number): number {
     }
     case BinaryOperation.minimum:
       lane.outcome = LaneOutcome.exact;
+      // biome-ignore lint/complexity/useMathMinMax: of two zeros the second is the answer, whatever their signs
       return a < b ? a : b;
     default:
       lane.outcome = LaneOutcome.exact;
+      // biome-ignore lint/complexity/useMathMinMax: as above
       return a > b ? a : b;
   }
 }

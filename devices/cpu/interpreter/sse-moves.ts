@@ -201,6 +201,8 @@ function maskedMove(mmx: boolean): HandlerSelector {
     const baseLow = (words[14] + segmentLow) | 0;
     const baseHigh =
       ((i.address32 ? 0 : words[15]) + words[i.segment + 1] + (baseLow >>> 0 < segmentLow >>> 0 ? 1 : 0)) | 0;
+    // The x87 state changes even if the store then faults.
+    if (mmx) enterMmx(core);
     for (let pass = 0; pass < 2; pass++) {
       for (let n = 0; n < count; n++) {
         if ((bytes[mask + n] & 0x80) === 0) continue;
@@ -210,7 +212,6 @@ function maskedMove(mmx: boolean): HandlerSelector {
         else core.store8(low, high, bytes[source + n]);
       }
     }
-    if (mmx) enterMmx(core);
   };
 }
 

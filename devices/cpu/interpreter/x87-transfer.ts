@@ -78,10 +78,11 @@ function load(integer: boolean): HandlerSelector {
       return (core, i) => {
         requireX87(core);
         remember(core, i);
-        const empty = isEmpty(core, i.rm & 7);
-        if (!isEmpty(core, 7)) push(core, extendedIndefinite);
-        else if (!empty) push(core, readStack(core, i.rm & 7));
-        else if (stackUnderflow(core)) push(core, extendedIndefinite);
+        if (!isEmpty(core, i.rm & 7)) push(core, readStack(core, i.rm & 7));
+        else if (stackUnderflow(core)) {
+          moveTopDown(core);
+          writeStack(core, 0, extendedIndefinite);
+        }
       };
     return (core, i) => {
       requireX87(core);
@@ -92,7 +93,8 @@ function load(integer: boolean): HandlerSelector {
         if (!stackOverflow(core)) return;
         moveTopDown(core);
         writeStack(core, 0, extendedIndefinite);
-      } else if (commitStatus(core)) {
+      } else if (commitStatus(core) || (x87Status.flags & FloatFlag.invalid) === 0) {
+        // An unmasked DE is reported, but the value is loaded (as silicon does; only IE prevents the load).
         moveTopDown(core);
         writeStack(core, 0, value);
       }

@@ -81,6 +81,7 @@ export class Guest {
     this.code.set(item.code);
     memory.writeBytes(CODE_PHYSICAL + 0x100, this.code);
     memory.writeBytes(WINDOW_PHYSICAL, item.window);
+    memory.fill(DATA_PHYSICAL + 0x1e00, 512, 0);
     memory.writeBytes(FX_AREA, item.fx);
     cpu.restoreFloatingPoint(FX_AREA);
     const frame = Number(STACK_TOP) - 40;

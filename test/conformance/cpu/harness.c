@@ -8,6 +8,7 @@
  *
  *   0x10000000  code, one page               0x20000000  data, two pages; the window of 512 bytes is at 0x20000f00,
  *   0x20002000  nothing                                  across the page boundary
+ *   0x20001e00  512 bytes that are cleared before every case (what lies before the hole)
  *   0x20003000  one read-only page of the byte 0x5a
  */
 #define _GNU_SOURCE
@@ -97,6 +98,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
   const struct input *in = &inputs[current];
   memcpy(CODE + CODE_OFFSET, in->code, CODE_BYTES);
   memcpy(WINDOW, in->window, WINDOW_BYTES);
+  memset(DATA + 0x1e00, 0, 0x200);
   for (int n = 0; n < 16; n++) registers[order[n]] = (greg_t)in->general[n];
   registers[REG_RIP] = (greg_t)(uintptr_t)(CODE + CODE_OFFSET);
   registers[REG_EFL] = (greg_t)((in->flags & FLAG_MASK) | 0x202);
