@@ -1,6 +1,7 @@
 // Builds the desktop app into dist/: the renderer with vite; main process, preload and machine worker with esbuild.
 //
-//   dist/main.cjs  dist/preload.cjs  dist/machine-worker.cjs  dist/os-core.cjs  dist/renderer/
+//   dist/main.cjs  dist/preload.cjs  dist/machine-worker.cjs  dist/headless-worker.cjs  dist/udp-relay-worker.cjs
+//   dist/os-core.cjs  dist/euroos-cli.mjs  dist/renderer/
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -18,6 +19,8 @@ const windowScripts = [
 /** What does not exist is left out. */
 const machineScripts = [
   ['electron/machine-host/worker.ts', 'machine-worker.cjs'],
+  ['electron/machine-host/headless-worker.ts', 'headless-worker.cjs'],
+  ['electron/backends/nat/udp-relay-worker.ts', 'udp-relay-worker.cjs'],
   ['os-core/index.ts', 'os-core.cjs'],
 ];
 
@@ -37,6 +40,19 @@ export async function buildScript(entry, outfile) {
   });
 }
 
+/** The command line, for the Node of the checkout. */
+async function buildCommand(outfile) {
+  await bundle({
+    entryPoints: [join(root, 'electron/cli/main.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'warning',
+  });
+}
+
 /**
  * @param {{ log?: (line: string) => void, outputFolder?: string, machine?: boolean }} options
  *   `machine: false` builds the window alone (tests that play scenes instead of running a machine).
@@ -47,6 +63,7 @@ export async function buildApp({ log = () => {}, outputFolder = join(root, 'dist
     await buildScript(join(root, entry), join(outputFolder, file));
     log(`built ${file}`);
   }
+  if (machine) await buildCommand(join(outputFolder, 'euroos-cli.mjs'));
   await buildPage({
     root: join(root, 'renderer'),
     base: './',

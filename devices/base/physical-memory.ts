@@ -50,7 +50,7 @@ export class PhysicalMemory {
     const pages = (sizeBytes + HOST_AREA_BYTES) / 65536;
     this.sizeBytes = sizeBytes;
     this.wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    this.buffer = this.wasmMemory.buffer as SharedArrayBuffer;
+    this.buffer = this.wasmMemory.buffer as unknown as SharedArrayBuffer;
     this.bytes = new Uint8Array(this.buffer);
     this.words16 = new Uint16Array(this.buffer);
     this.words32 = new Int32Array(this.buffer);

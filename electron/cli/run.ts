@@ -20,6 +20,8 @@ import type { RunOptions } from './run-options.ts';
 export const ExitStatus = { timeLimit: 124, failed: 125, refused: 126, notFound: 127, signalBase: 128 } as const;
 /** After asking the machine to stop, the worker is ended by force. */
 const STOP_PATIENCE_MILLIS = 5000;
+/** What wakes a poll on an eventfd (eventfd(2)). */
+const EVENTFD_ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 const MAXIMUM_PRELOADED_INPUT = 64 * 1024 * 1024;
 
 /** Moves bytes from a ring to a stream, minding the stream's back-pressure. */
@@ -143,16 +145,23 @@ export async function runHeadless(options: RunOptions, folder: string): Promise<
     powerOnUnixMillis: Date.now(),
   };
 
+  let wakeDescriptor = -1;
+  const wake = (): void => {
+    Atomics.add(control, ControlWord.doorbell, 1);
+    Atomics.notify(control, ControlWord.doorbell);
+    if (wakeDescriptor >= 0) fs.writeSync(wakeDescriptor, EVENTFD_ONE);
+  };
+  for (const ring of [stdin, stdout, stderr, terminal]) ring.announce = wake;
+
   const drains = [new Drain(stdout, process.stdout), new Drain(stderr, process.stderr)];
   if (terminals.includes(true)) drains.push(new Drain(terminal, terminals[1] ? process.stdout : process.stderr));
   const input = preloadedInput === null ? feed(stdin) : null;
-  watchTerminal(terminals, control);
+  watchTerminal(terminals, control, wake);
 
   const worker = new Worker(path.join(folder, 'headless-worker.cjs'), { workerData: data, stdin: false });
   const stop = (reason: number): void => {
     Atomics.store(control, ControlWord.stop, reason);
-    Atomics.add(control, ControlWord.doorbell, 1);
-    Atomics.notify(control, ControlWord.doorbell);
+    wake();
     setTimeout(() => void worker.terminate(), STOP_PATIENCE_MILLIS).unref();
   };
   const timer =
@@ -165,6 +174,7 @@ export async function runHeadless(options: RunOptions, folder: string): Promise<
     worker.on('message', (message: HeadlessMessage) => {
       for (const drain of drains) drain.pump();
       input?.pump();
+      if (message.kind === 'wake') wakeDescriptor = message.descriptor;
       if (message.kind === 'end') resolve(message);
     });
     const died = (text: string): void => {
@@ -187,13 +197,12 @@ export async function runHeadless(options: RunOptions, folder: string): Promise<
 }
 
 /** Raw mode, so that Ctrl-C and the rest go to the guest; window size changes reach it through the control words. */
-function watchTerminal(terminals: readonly boolean[], control: Int32Array): void {
+function watchTerminal(terminals: readonly boolean[], control: Int32Array, wake: () => void): void {
   const output = terminals[1] ? process.stdout : terminals[2] ? process.stderr : null;
   const update = (): void => {
     Atomics.store(control, ControlWord.columns, output?.columns ?? 80);
     Atomics.store(control, ControlWord.rows, output?.rows ?? 24);
-    Atomics.add(control, ControlWord.doorbell, 1);
-    Atomics.notify(control, ControlWord.doorbell);
+    wake();
   };
   update();
   output?.on('resize', update);

@@ -118,7 +118,7 @@ function figuresOf(session: Session): RunFigures {
     jitCompileMs: 0,
     ...counters,
     bootServiceCallsAfterExit: machine.bootServiceCallsAfterExit,
-    stateHash: files.osCore.exports.stateHash(kernel, machine),
+    stateHash: files.osCore.exports.stateHash(kernel, machine.snapshotDevices()),
   };
 }
 
@@ -137,7 +137,15 @@ function run(): HeadlessEnd {
   const variables = new MemoryVariables();
   enrol(variables, [files.osCore.exports.publicKeyOf(seed)], '');
   const control = new Int32Array(data.rings.control);
-  const network = openNetwork(data.network, { pcap: data.pcap, seeded, doorbell: control });
+  const powerOnUnixMillis = seeded ? SEEDED_POWER_ON_MILLIS : data.powerOnUnixMillis;
+  const network = openNetwork(data.network, {
+    pcap: data.pcap,
+    seeded,
+    doorbell: control,
+    folder: data.bootFolder,
+    powerOnUnixMillis,
+  });
+  if (network.wakeDescriptor >= 0) parentPort?.postMessage({ kind: 'wake', descriptor: network.wakeDescriptor });
   const report = new ReportPort();
   try {
     const session = new Session({
@@ -149,7 +157,7 @@ function run(): HeadlessEnd {
         framebufferHeight: 768,
       },
       backends: {
-        clock: { powerOnUnixMillis: seeded ? SEEDED_POWER_ON_MILLIS : data.powerOnUnixMillis },
+        clock: { powerOnUnixMillis },
         entropy: data.seed === null ? hostEntropy : seededEntropy(data.seed),
         crypto: hostCrypto,
         variables,

@@ -92,4 +92,9 @@ export interface HeadlessEnd {
 export interface HeadlessRingNews {
   readonly kind: 'ring';
 }
-export type HeadlessMessage = HeadlessEnd | HeadlessRingNews;
+/** Besides ringing the doorbell, write a 64-bit one to this eventfd: the worker sleeps in poll. */
+export interface HeadlessWake {
+  readonly kind: 'wake';
+  readonly descriptor: number;
+}
+export type HeadlessMessage = HeadlessEnd | HeadlessRingNews | HeadlessWake;

@@ -1,0 +1,65 @@
+// The relay thread of user-mode NAT: one host socket per guest port (endpoint-independent mapping, RFC 4787), closed when idle.
+
+import { createSocket, type Socket } from 'node:dgram';
+import { parentPort, workerData } from 'node:worker_threads';
+import { ipv4Text, parseIpv4 } from '../../../os-core/euronet/wire/address.ts';
+import { RingWriter } from '../../protocol/input-ring.ts';
+import { RELAY_HEADER_BYTES, type RelayRequest } from './udp-relay.ts';
+
+/** RFC 4787 REQ-5: not below two minutes. */
+const IDLE_MILLIS = 120_000;
+const MOST_SOCKETS = 256;
+
+const { ring, doorbell } = workerData as { ring: SharedArrayBuffer; doorbell: SharedArrayBuffer };
+const writer = new RingWriter(ring);
+const bell = new Int32Array(doorbell);
+
+interface Mapping {
+  readonly socket: Socket;
+  lastUse: number;
+}
+const mappings = new Map<number, Mapping>();
+
+function deliver(guestPort: number, address: string, port: number, data: Uint8Array): void {
+  const source = parseIpv4(address);
+  if (source === null) return;
+  const message = new Uint8Array(RELAY_HEADER_BYTES + data.length);
+  const view = new DataView(message.buffer);
+  view.setUint16(0, guestPort);
+  view.setUint16(2, port);
+  view.setUint32(4, source);
+  message.set(data, RELAY_HEADER_BYTES);
+  // A full ring drops the datagram, as a full router would.
+  if (message.length > writer.maxMessageBytes || !writer.push(message)) return;
+  Atomics.add(bell, 0, 1);
+  Atomics.notify(bell, 0);
+}
+
+function open(guestPort: number): Mapping | null {
+  if (mappings.size >= MOST_SOCKETS) return null;
+  const socket = createSocket('udp4');
+  const mapping = { socket, lastUse: Date.now() };
+  mappings.set(guestPort, mapping);
+  socket.on('message', (data, { address, port }) => deliver(guestPort, address, port, data));
+  // Errors of single sends (unreachable hosts) are the network's silence; an error of the socket ends its mapping.
+  socket.on('error', () => {
+    mappings.delete(guestPort);
+    socket.close();
+  });
+  return mapping;
+}
+
+setInterval(() => {
+  for (const [guestPort, mapping] of mappings)
+    if (Date.now() - mapping.lastUse > IDLE_MILLIS) {
+      mappings.delete(guestPort);
+      mapping.socket.close();
+    }
+}, IDLE_MILLIS / 4).unref();
+
+parentPort?.on('message', ({ guestPort, destination, port, data }: RelayRequest) => {
+  const mapping = mappings.get(guestPort) ?? open(guestPort);
+  if (mapping === null) return;
+  mapping.lastUse = Date.now();
+  mapping.socket.send(data, port, ipv4Text(destination), () => {});
+});

@@ -1,0 +1,48 @@
+// The relay's end in the machine's thread: requests go as messages to the relay thread, datagrams come back through a ring.
+//
+//   ring message:  u16 guest port · u16 source port · u32 source address · data
+
+import { Worker } from 'node:worker_threads';
+import { createRingBuffer, RingReader } from '../../protocol/input-ring.ts';
+import type { UdpRelay } from './user-nat.ts';
+
+const RING_BYTES = 1 << 20;
+export const RELAY_HEADER_BYTES = 8;
+
+export interface RelayRequest {
+  readonly guestPort: number;
+  readonly destination: number;
+  readonly port: number;
+  readonly data: Uint8Array;
+}
+
+export class ThreadUdpRelay implements UdpRelay {
+  private readonly worker: Worker;
+  private readonly ring: RingReader;
+
+  /** `file`: dist/udp-relay-worker.cjs. `doorbell`: the machine thread's word, rung for each datagram. */
+  constructor(file: string, doorbell: Int32Array) {
+    const buffer = createRingBuffer(RING_BYTES);
+    this.ring = new RingReader(buffer);
+    this.worker = new Worker(file, { workerData: { ring: buffer, doorbell: doorbell.buffer } });
+    this.worker.unref();
+  }
+
+  send(guestPort: number, destination: number, port: number, data: Uint8Array): boolean {
+    this.worker.postMessage({ guestPort, destination, port, data: data.slice() } satisfies RelayRequest);
+    return true;
+  }
+
+  receive(deliver: (guestPort: number, source: number, port: number, data: Uint8Array) => void, most: number): void {
+    for (let n = 0; n < most; n++) {
+      const message = this.ring.next();
+      if (message === null) return;
+      const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+      deliver(view.getUint16(0), view.getUint32(4), view.getUint16(2), message.slice(RELAY_HEADER_BYTES));
+    }
+  }
+
+  close(): void {
+    void this.worker.terminate();
+  }
+}
