@@ -1,4 +1,4 @@
-// Descriptors themselves: close, dup, fcntl, pipe, ioctl, flock, umask.
+// Descriptors themselves: close, dup, fcntl, pipe, ioctl, flock.
 
 import { Errno } from '../../../abi/errno.ts';
 import type { Kernel } from '../../kernel.ts';
@@ -189,10 +189,6 @@ function flock(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   return PENDING;
 }
 
-function umask(_kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  return filesOf(task).setFileModeMask(a.int(0));
-}
-
 export const descriptorCalls: readonly SystemCallEntry[] = [
   row('close', 'none', 'fd:fd', close),
   row('close_range', 'none', 'first:uint last:uint flags:flags', closeRange),
@@ -206,5 +202,4 @@ export const descriptorCalls: readonly SystemCallEntry[] = [
   ),
   row('ioctl', 'descriptor', 'fd:fd request:uint argument:pointer', ioctl),
   row('flock', 'descriptor', 'fd:fd operation:int', flock),
-  row('umask', 'none', 'mask:int', umask),
 ];
