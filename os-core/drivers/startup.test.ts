@@ -170,4 +170,132 @@ describe('drivers against the chips', () => {
     expect(buttons).toContain(1);
     expect(buttons[buttons.length - 1]).toBe(0);
   });
+
+  function block(fill: number): Uint8Array {
+    return new Uint8Array(4096).fill(fill);
+  }
+  /** Asks until the answer is there, as a task that sleeps in between. */
+  function ask<T>(machine: HostMachine, kernel: Kernel, question: () => T, pending: T): T {
+    for (let i = 0; i < 100; i++) {
+      const answer = question();
+      if (answer !== pending) return answer;
+      pass(machine, kernel, 1);
+    }
+    return pending;
+  }
+
+  it('virtio-blk: what is written is read, on the disk after flush, and survives eviction', () => {
+    const backend = new MemoryDisk();
+    const { machine, kernel, drivers } = start({ disks: [backend] });
+    const disk = drivers.disks[0];
+    for (let n = 0; n < 1024; n++) expect(ask(machine, kernel, () => disk.write(n, block(n & 255)), false)).toBe(true);
+    expect(disk.read(1023)?.[0]).toBe(255);
+    expect(ask(machine, kernel, () => disk.flush(), 'pending')).toBe('done');
+    expect(backend.flushes).toBe(1);
+    expect(disk.flush()).toBe('done');
+    expect(backend.flushes).toBe(1);
+    for (let n = 0; n < 1024; n += 7) {
+      expect(backend.bytes[n * 4096 + 4095]).toBe(n & 255);
+      expect(ask(machine, kernel, () => disk.read(n), null)?.[17]).toBe(n & 255);
+    }
+    expect(disk.read(1024)).toBe('failed');
+    expect(disk.read(-1)).toBe('failed');
+  });
+
+  it('virtio-blk: an error of the disk comes back as failed, once, and the next read tries again', () => {
+    const backend = new MemoryDisk();
+    const { machine, kernel, drivers } = start({ disks: [backend] });
+    const disk = drivers.disks[0];
+    backend.failing = true;
+    expect(ask(machine, kernel, () => disk.read(5), null)).toBe('failed');
+    expect(disk.write(6, block(1))).toBe(true);
+    expect(ask(machine, kernel, () => disk.flush(), 'pending')).toBe('failed');
+    backend.failing = false;
+    expect(ask(machine, kernel, () => disk.read(5), null)?.[0]).toBe(0);
+    expect(ask(machine, kernel, () => disk.flush(), 'pending')).toBe('done');
+  });
+
+  it('E40: frames leave and come back unchanged', () => {
+    const cable = new Cable();
+    const { machine, kernel, drivers } = start({ network: cable });
+    const network = drivers.network;
+    if (network === null) throw new Error('no network');
+    const received: number[][] = [];
+    network.receiver = { receiveFrame: (_kernel, frame) => received.push([...frame]) };
+    const frame = (length: number, seed: number): Uint8Array =>
+      Uint8Array.from({ length }, (_, i) => (i * 7 + seed) & 255);
+    for (let i = 0; i < 500; i++) {
+      expect(network.transmit(kernel, frame(14 + ((i * 37) % 1501), i))).toBe(true);
+      cable.waiting.push(frame(14 + ((i * 53) % 1501), i));
+      if (i % 50 === 0) pass(machine, kernel, 2);
+    }
+    pass(machine, kernel, 50);
+    expect(cable.sent.map((sent) => [...sent])).toEqual(
+      Array.from({ length: 500 }, (_, i) => [...frame(14 + ((i * 37) % 1501), i)]),
+    );
+    expect(received).toEqual(Array.from({ length: 500 }, (_, i) => [...frame(14 + ((i * 53) % 1501), i)]));
+    expect(network.transmit(kernel, new Uint8Array(1515))).toBe(false);
+  });
+
+  it('virtio-console: bytes pass unchanged both ways, with back-pressure, end of file and a closed reader', () => {
+    const wire = new Wire();
+    const { machine, kernel, drivers } = start({ consoles: [{ name: 'data', backend: wire }] });
+    const port = drivers.console?.portNamed('data');
+    if (drivers.console == null || port == null) throw new Error('no port');
+    expect(drivers.devices.lookup('virtio-ports/data')).not.toBeNull();
+    const bytes = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 31 + (i >> 8)) & 255);
+    wire.typed = [...bytes];
+    wire.room = 100;
+    const got: number[] = [];
+    for (let sent = 0, i = 0; i < 3000 && (sent < bytes.length || got.length < bytes.length); i++) {
+      if (sent < bytes.length) sent += drivers.console.send(port, bytes, sent, Math.min(bytes.length, sent + 5000));
+      if (i === 20) wire.room = Infinity;
+      pass(machine, kernel, 1);
+      while (i > 40 && port.input.length > 0) got.push(port.input.shift());
+      drivers.console.refill(port);
+    }
+    expect(wire.written).toEqual([...bytes]);
+    expect(got).toEqual([...bytes]);
+    wire.ended = true;
+    pass(machine, kernel, 5);
+    expect(port.hostClosed).toBe(true);
+  });
+
+  it('virtio-console: a port with a size is a terminal that echoes and edits', () => {
+    const wire = new Wire();
+    wire.dimensions = { columns: 100, rows: 30 };
+    const { machine, kernel, drivers } = start({ consoles: [{ name: 'tty', backend: wire }] });
+    pass(machine, kernel, 5);
+    const port = drivers.console?.portNamed('tty');
+    if (drivers.consolePorts == null || port == null) throw new Error('no port');
+    const terminal = drivers.consolePorts.terminalOf(port);
+    if (terminal === null) throw new Error('no terminal');
+    expect([terminal.columns, terminal.rows]).toEqual([100, 30]);
+    wire.typed = [...new TextEncoder().encode('ab\x7fc\r')];
+    pass(machine, kernel, 5);
+    expect(wire.text).toBe('ab\b \bc\r\n');
+    const line = new Uint8Array(16);
+    expect(new TextDecoder().decode(line.subarray(0, terminal.discipline.peek(line, 16)))).toBe('ac\n');
+    wire.dimensions = { columns: 80, rows: 24 };
+    pass(machine, kernel, 5);
+    expect([terminal.columns, terminal.rows]).toEqual([80, 24]);
+  });
+
+  it('E5: a panic paints the screen red and is in the serial log with registers and CR2', () => {
+    const { machine, kernel, serialText } = start();
+    kernel.panic('forced by a test');
+    expect(serialText()).toMatch(/\[panic\] forced by a test/);
+    expect(serialText()).toMatch(/\[panic\] .*CR2 [0-9a-f]{16}/);
+    const screen = kernel.state.boot.framebuffer;
+    if (screen === null) throw new Error('no screen');
+    const last = screen.physicalAddress + 4 * (screen.pixelsPerScanLine * (screen.height - 1) + screen.width - 1);
+    expect(machine.memory.read32(last) & 0xffffff).toBe(screen.format === 'bgrx' ? 0xb3261e : 0x1e26b3);
+  });
+
+  it('power-off goes through the firmware, with the log seen out', () => {
+    const { machine, kernel, serialText } = start();
+    kernel.powerOff();
+    expect(machine.powerState).toBe('off');
+    expect(serialText()).toContain('[kernel] power off\r\n');
+  });
 });

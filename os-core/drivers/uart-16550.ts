@@ -30,7 +30,7 @@ const FIFO_BYTES = 16;
 /** 1.8432 MHz / 16 / 115200. */
 const DIVISOR_115200 = 1;
 /** Bytes of log that may wait for the wire. */
-const OUTPUT_RING_BYTES = 256 * 1024;
+const OUTPUT_RING_BYTES = 64 * 1024;
 const INPUT_RING_BYTES = 4096;
 /** Receive interrupts are served this many bytes at a time: twice what the FIFO holds. */
 const MAX_RECEIVE_BURST = 32;

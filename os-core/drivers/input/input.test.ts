@@ -74,7 +74,10 @@ describe('mouse', () => {
       const mouse = new Mouse(node, 1280, 800);
       let now = 1e9;
       const send = (bytes: number[]): void => {
-        for (const byte of bytes) mouse.receive(byte, (now += 1e6));
+        for (const byte of bytes) {
+          now += 1e6;
+          mouse.receive(byte, now);
+        }
         now += 100e6;
       };
       send(packet(10, -20));
@@ -91,7 +94,10 @@ describe('mouse', () => {
     const mouse = new Mouse(node, 1280, 800);
     let now = 1e9;
     const stream = [...packet(1, 1).slice(1), ...Array.from({ length: 50 }, () => packet(2, -2)).flat()];
-    for (const byte of stream) mouse.receive(byte, (now += 1e6));
+    for (const byte of stream) {
+      now += 1e6;
+      mouse.receive(byte, now);
+    }
     expect([mouse.x, mouse.y]).toEqual([640 + 100, 400 + 100]);
   });
 });

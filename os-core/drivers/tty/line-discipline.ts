@@ -99,14 +99,16 @@ export class LineDiscipline {
       if (signal !== 0) return this.interrupt(byte, signal);
     }
     if (this.stopped && this.flag(input, InputFlag.IXON) && this.flag(input, InputFlag.IXANY)) this.stopped = false;
+    let converted = false;
     if (byte === RETURN) {
       if (this.flag(input, InputFlag.IGNCR)) return 0;
-      if (this.flag(input, InputFlag.ICRNL)) byte = NEWLINE;
+      converted = this.flag(input, InputFlag.ICRNL);
+      if (converted) byte = NEWLINE;
     } else if (byte === NEWLINE && this.flag(input, InputFlag.INLCR)) {
       byte = RETURN;
     }
     if (this.canonical) this.edit(byte);
-    else this.insert(byte, false);
+    else this.insert(byte, false, converted);
     return 0;
   }
 
@@ -158,7 +160,7 @@ export class LineDiscipline {
   }
 
   /** Adds a byte: to the line being edited, or (raw) to what can be read. A full buffer rings the bell if IMAXBEL. */
-  private insert(byte: number, edited: boolean): void {
+  private insert(byte: number, edited: boolean, showAsNewline = false): void {
     const intoLine = edited && this.canonical;
     const room = intoLine ? this.lineLength < MAX_LINE_BYTES - 1 : this.ready.free > 0;
     if (!room) {
@@ -167,7 +169,8 @@ export class LineDiscipline {
     }
     if (intoLine && this.lineLength === 0) this.lineStartColumn = this.column;
     if (this.local(LocalFlag.ECHO)) {
-      if (byte === NEWLINE && !intoLine) this.emit(NEWLINE);
+      // Raw: a carriage return that became a newline is echoed as one, a typed newline as ^J (as Linux does).
+      if (showAsNewline) this.emit(NEWLINE);
       else this.echo(byte);
     }
     if (intoLine) this.line[this.lineLength++] = byte;
@@ -183,10 +186,17 @@ export class LineDiscipline {
     this.lineLength = 0;
   }
 
-  private eraseCharacter(): void {
-    if (this.lineLength === 0) return;
+  /** Where the last character of the line begins; -1 if the line is empty or holds only the tail of a UTF-8 sequence. */
+  private lastCharacterStart(): number {
     let start = this.lineLength - 1;
-    if (this.flag(this.termios.input, InputFlag.IUTF8)) while (start > 0 && isContinuation(this.line[start])) start--;
+    if (!this.flag(this.termios.input, InputFlag.IUTF8)) return start;
+    while (start > 0 && isContinuation(this.line[start])) start--;
+    return start >= 0 && isContinuation(this.line[start]) ? -1 : start;
+  }
+
+  private eraseCharacter(): void {
+    const start = this.lastCharacterStart();
+    if (start < 0) return;
     if (this.local(LocalFlag.ECHO) && !this.local(LocalFlag.ECHOE)) {
       this.echo(this.termios.characters[ControlIndex.ERASE]);
       this.lineLength = start;
@@ -197,16 +207,16 @@ export class LineDiscipline {
 
   private eraseWord(): void {
     let seenWord = false;
-    while (this.lineLength > 0) {
-      const inWord = isWordByte(this.line[this.lineLength - 1]);
-      if (inWord) seenWord = true;
+    for (let start = this.lastCharacterStart(); start >= 0; start = this.lastCharacterStart()) {
+      if (isWordByte(this.line[start])) seenWord = true;
       else if (seenWord) break;
-      this.rubOut(this.lineLength - 1);
+      this.rubOut(start);
     }
   }
 
   private kill(byte: number): void {
     const visual = LocalFlag.ECHOE | LocalFlag.ECHOK | LocalFlag.ECHOKE;
+    if (this.lineLength === 0) return;
     if (!this.local(LocalFlag.ECHO)) {
       this.lineLength = 0;
     } else if ((this.termios.local & visual) !== visual) {
@@ -214,7 +224,7 @@ export class LineDiscipline {
       this.echo(byte);
       if (this.local(LocalFlag.ECHOK)) this.emit(NEWLINE);
     } else {
-      while (this.lineLength > 0) this.rubOut(this.lineLength - 1);
+      for (let start = this.lastCharacterStart(); start >= 0; start = this.lastCharacterStart()) this.rubOut(start);
     }
   }
 
@@ -237,6 +247,7 @@ export class LineDiscipline {
       const isTab = this.line[length] === TAB;
       for (let i = 0; i < count; i++) {
         this.emit(BACKSPACE);
+        if (isTab && !this.flag(this.termios.output, OutputFlag.OPOST) && this.column > 0) this.column--;
         if (isTab) continue;
         this.emit(SPACE);
         this.emit(BACKSPACE);
@@ -257,6 +268,8 @@ export class LineDiscipline {
     if (this.local(LocalFlag.ECHOCTL) && isControl(byte) && byte !== TAB) {
       this.emit(CARET);
       this.emit(byte ^ 0x40);
+      // Without output processing only what echo itself draws is counted.
+      if (!this.flag(this.termios.output, OutputFlag.OPOST)) this.column += 2;
     } else {
       this.emit(byte);
     }
