@@ -40,7 +40,8 @@ export class RingConsole implements ConsoleBackend {
   }
 
   read(target: Uint8Array): number {
-    return this.input === null ? -1 : this.input.read(target);
+    // Not the end of file: that would say that the host has closed the port, and writing to it would be a broken pipe.
+    return this.input === null ? 0 : this.input.read(target);
   }
 
   size(): { columns: number; rows: number } | null {
