@@ -4,6 +4,7 @@
 //   kernel:  Mount → Volume; files.ts and namespace.ts are the operations, restartable on PENDING and COMMIT_FIRST
 
 export * from './block-store.ts';
+export { type CheckResult, checkVolume } from './check.ts';
 export * from './files.ts';
 export { type FormatOptions, formatVolume } from './format.ts';
 export {

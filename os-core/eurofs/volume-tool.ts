@@ -165,7 +165,12 @@ export class VolumeTool {
     const most = this.volume.blockCount * BLOCK_BYTES;
     if (inode.size > most) throw new EuroFsError(Errno.EFBIG, path);
     const contents = new Uint8Array(inode.size);
-    this.run(path, () => readBytes(this.volume, number, 0, contents));
+    // A damaged block ends a read early; reading on from there tells why.
+    for (let done = 0; done < contents.length; ) {
+      const count = this.run(path, () => readBytes(this.volume, number, done, contents.subarray(done)));
+      if (count === 0) throw new EuroFsError(Errno.EIO, path);
+      done += count as number;
+    }
     return contents;
   }
 
