@@ -26,6 +26,11 @@ export class FramebufferWatch {
   /** Per page: the generation at the last comparison. */
   private readonly seen: Uint32Array;
   private everythingStale = true;
+  /** The rectangle that is being put together; right 0 = none. */
+  private left = 0;
+  private right = 0;
+  private top = 0;
+  private bottom = 0;
 
   constructor(memory: PhysicalMemory, place: FramebufferPlace, backend: DisplayBackend) {
     this.memory = memory;
@@ -49,10 +54,14 @@ export class FramebufferWatch {
       this.everythingStale = false;
       return;
     }
+    this.left = width;
+    this.right = 0;
     for (let top = 0; top < height; top += BAND_ROWS) {
       const bottom = Math.min(height, top + BAND_ROWS);
-      if (this.mayHaveChanged(top, bottom)) this.refreshBand(top, bottom);
+      // Neighbouring bands go out together; an unchanged one ends the rectangle.
+      if (!this.mayHaveChanged(top, bottom) || !this.compareBand(top, bottom)) this.flush();
     }
+    this.flush();
     this.noteGenerations();
   }
 
@@ -75,12 +84,10 @@ export class FramebufferWatch {
     this.seen.set(this.memory.dirtyGeneration.subarray(base, base + this.seen.length));
   }
 
-  private refreshBand(top: number, bottom: number): void {
+  /** Widens the rectangle by what differs in the band; false if nothing does. */
+  private compareBand(top: number, bottom: number): boolean {
     const { width } = this.place;
-    let left = width;
-    let right = 0;
-    let first = bottom;
-    let last = top;
+    let changed = false;
     for (let row = top; row < bottom; row++) {
       const start = row * width;
       let x = 0;
@@ -88,12 +95,19 @@ export class FramebufferWatch {
       if (x === width) continue;
       let end = width;
       while (this.live[start + end - 1] === this.sent[start + end - 1]) end--;
-      left = Math.min(left, x);
-      right = Math.max(right, end);
-      first = Math.min(first, row);
-      last = row + 1;
+      if (this.right === 0) this.top = row;
+      this.left = Math.min(this.left, x);
+      this.right = Math.max(this.right, end);
+      this.bottom = row + 1;
+      changed = true;
     }
-    if (right > left) this.send(left, first, right - left, last - first);
+    return changed;
+  }
+
+  private flush(): void {
+    if (this.right > 0) this.send(this.left, this.top, this.right - this.left, this.bottom - this.top);
+    this.left = this.place.width;
+    this.right = 0;
   }
 
   private send(x: number, y: number, width: number, height: number): void {

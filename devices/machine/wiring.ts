@@ -96,7 +96,7 @@ export function buildMachine(
     {
       memory,
       serialByte: (value) => serial.portWrite(0, 1, value),
-      unixMillis: () => backends.clock.powerOnUnixMillis + clock.nowNanos() / 1e6,
+      unixMillis: () => realTimeClock.millisNow(),
       nowNanos: () => clock.nowNanos(),
       stall: (nanos) => clock.moveTo(clock.nowNanos() + nanos),
       reset: (kind) => power.pull(kind),

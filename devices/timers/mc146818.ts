@@ -42,6 +42,16 @@ const Register = {
   d: 13,
   century: 0x32,
 } as const;
+const timeRegisters: readonly number[] = [
+  Register.seconds,
+  Register.minutes,
+  Register.hours,
+  Register.weekday,
+  Register.day,
+  Register.month,
+  Register.year,
+  Register.century,
+];
 const UPDATE_IN_PROGRESS = 0x80;
 const B = { set: 0x80, periodic: 0x40, alarm: 0x20, update: 0x10, binary: 0x04, hours24: 0x02 } as const;
 const C = { request: 0x80, periodic: 0x40, alarm: 0x20, update: 0x10 } as const;
@@ -62,14 +72,13 @@ function periodicHertz(registerA: number): number {
 export class Mc146818 implements PortDevice, TimedDevice, Snapshotable {
   private readonly clock: VirtualClock;
   private readonly line: InterruptLine;
-  private readonly powerOnUnixMillis: number;
   private readonly state = {
     index: 0,
     ram: new Uint8Array(RAM_BYTES),
+    /** Part of the state: a restored machine goes on with its own time. */
+    powerOnUnixMillis: 0,
     /** What the guest has set the clock ahead by; whole, so that seconds begin at exact nanoseconds. */
     offsetMillis: 0,
-    /** While SET is on, the time registers stand still: the moment they show. */
-    frozenMillis: -1,
     flags: 0,
     lastSecond: 0,
     lastPeriod: 0,
@@ -78,7 +87,7 @@ export class Mc146818 implements PortDevice, TimedDevice, Snapshotable {
   constructor(clock: VirtualClock, line: InterruptLine, backend: ClockBackend) {
     this.clock = clock;
     this.line = line;
-    this.powerOnUnixMillis = Math.floor(backend.powerOnUnixMillis);
+    this.state.powerOnUnixMillis = Math.floor(backend.powerOnUnixMillis);
     this.state.ram[Register.a] = 0x26;
     this.state.ram[Register.b] = B.hours24;
     this.state.lastSecond = this.secondNow();
@@ -92,8 +101,9 @@ export class Mc146818 implements PortDevice, TimedDevice, Snapshotable {
     else this.writeRegister(this.state.index, value & 0xff);
   }
 
-  private millisNow(): number {
-    return this.powerOnUnixMillis + this.state.offsetMillis + this.clock.nowNanos() / 1e6;
+  /** Milliseconds since 1970 as the clock has it (also for the firmware's GetTime). */
+  millisNow(): number {
+    return this.state.powerOnUnixMillis + this.state.offsetMillis + this.clock.nowNanos() / 1e6;
   }
   private secondNow(): number {
     return Math.floor(this.millisNow() / 1000);
@@ -158,14 +168,13 @@ export class Mc146818 implements PortDevice, TimedDevice, Snapshotable {
     const state = this.state;
     const wasFrozen = this.frozen;
     this.collectFlags();
-    state.ram[Register.b] = value;
-    if (this.frozen && !wasFrozen) {
-      state.frozenMillis = this.millisNow();
-      state.ram[Register.b] &= ~B.update; // SET clears UIE (datasheet, "Register B")
-    } else if (!this.frozen && wasFrozen) {
-      state.offsetMillis += Math.round(state.frozenMillis - this.millisNow());
-      state.frozenMillis = -1;
-      state.lastSecond = this.secondNow();
+    state.ram[Register.b] = value & ~B.set;
+    if ((value & B.set) !== 0) {
+      // While SET is on the time registers stand still in RAM, each for itself, until SET goes off.
+      if (!wasFrozen) for (const register of timeRegisters) state.ram[register] = this.timeRegister(register);
+      state.ram[Register.b] = value & ~B.update; // SET clears UIE (datasheet, "Register B")
+    } else if (wasFrozen) {
+      this.setTime(timeRegisters.map((register) => state.ram[register]));
     }
     this.updateLine();
   }
@@ -176,12 +185,9 @@ export class Mc146818 implements PortDevice, TimedDevice, Snapshotable {
     return 1000 - (millis - Math.floor(millis / 1000) * 1000) <= UPDATE_WINDOW_MILLIS;
   }
 
-  private shownMillis(): number {
-    return this.frozen ? this.state.frozenMillis : this.millisNow();
-  }
-
   private timeRegister(register: number): number {
-    const seconds = Math.floor(this.shownMillis() / 1000);
+    if (this.frozen) return this.state.ram[register];
+    const seconds = this.secondNow();
     const days = Math.floor(seconds / 86_400);
     const date = civilFromDays(days);
     switch (register) {
@@ -205,27 +211,19 @@ export class Mc146818 implements PortDevice, TimedDevice, Snapshotable {
   }
 
   private setTimeRegister(register: number, value: number): void {
-    const millis = this.shownMillis();
-    const second = Math.floor(millis / 1000);
-    const date = civilFromDays(Math.floor(second / 86_400));
-    let { year, month, day } = date;
-    let hour = Math.floor(second / 3600) % 24;
-    let minute = Math.floor(second / 60) % 60;
-    let secondOfMinute = second % 60;
-    const number = this.decode(value);
-    if (register === Register.seconds) secondOfMinute = number % 60;
-    else if (register === Register.minutes) minute = number % 60;
-    else if (register === Register.hours) hour = this.decodeHour(value);
-    else if (register === Register.day) day = Math.max(1, Math.min(31, number));
-    else if (register === Register.month) month = Math.max(1, Math.min(12, number));
-    else if (register === Register.year) year = Math.floor(year / 100) * 100 + (number % 100);
-    // The registers count from 1970 here, so a century before 19 cannot be shown.
-    else if (register === Register.century) year = Math.max(19, number % 100) * 100 + (year % 100);
-    else return; // the weekday follows from the date
-    const days = Math.max(0, daysFromCivil(Math.max(1970, year), month, day));
-    const wanted = days * MILLIS_PER_DAY + ((hour * 60 + minute) * 60 + secondOfMinute) * 1000 + (millis % 1000);
-    if (this.frozen) this.state.frozenMillis = wanted;
-    else this.state.offsetMillis += Math.round(wanted - millis);
+    if (this.frozen) this.state.ram[register] = value;
+    else this.setTime(timeRegisters.map((each) => (each === register ? value : this.timeRegister(each))));
+  }
+
+  /** Sets the clock to the values of `timeRegisters`. The weekday follows from the date. */
+  private setTime([second, minute, hour, , day, month, year, century]: readonly number[]): void {
+    const clamp = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
+    // Seconds are counted from 1970 here: an earlier date shows as that.
+    const fullYear = clamp(this.decode(century) * 100 + (this.decode(year) % 100), 1970, 9999);
+    const days = daysFromCivil(fullYear, clamp(this.decode(month), 1, 12), clamp(this.decode(day), 1, 31));
+    const seconds = (this.decodeHour(hour) * 60 + (this.decode(minute) % 60)) * 60 + (this.decode(second) % 60);
+    // Setting the seconds restarts the divider chain: the second begins now.
+    this.state.offsetMillis += Math.round(days * MILLIS_PER_DAY + seconds * 1000 - this.millisNow());
     this.state.lastSecond = this.secondNow();
   }
 
@@ -287,7 +285,7 @@ export class Mc146818 implements PortDevice, TimedDevice, Snapshotable {
     // With the request pending already there is nothing more to say until register C is read.
     if (this.requested()) return next;
     if ((enabled & (B.alarm | B.update)) !== 0 && !this.frozen) {
-      const millisLeft = (this.state.lastSecond + 1) * 1000 - this.powerOnUnixMillis - this.state.offsetMillis;
+      const millisLeft = (this.state.lastSecond + 1) * 1000 - this.state.powerOnUnixMillis - this.state.offsetMillis;
       next = Math.ceil(millisLeft * 1e6);
     }
     const hertz = periodicHertz(this.state.ram[Register.a]);
@@ -308,6 +306,7 @@ export class Mc146818 implements PortDevice, TimedDevice, Snapshotable {
     restoreState('mc146818', 1, snapshot, this.state);
     this.state.index &= 0x7f;
     if (!Number.isSafeInteger(this.state.offsetMillis)) this.state.offsetMillis = 0;
+    if (!Number.isSafeInteger(this.state.powerOnUnixMillis)) this.state.powerOnUnixMillis = 0;
     if (!Number.isSafeInteger(this.state.lastSecond)) this.state.lastSecond = this.secondNow();
   }
 }
