@@ -1,7 +1,7 @@
 // Writes interpreter/generated/*.ts: one handler per hot operation x width x operand form, with word indices as literals so that
-// no engine has to look them up. Run: node devices/cpu/generate/fast-handlers.mjs
+// no engine has to look them up. Run: node devices/cpu/generate/fast-handlers.mjs [--check]
 //
-// The general handlers (arithmetic.ts, moves.ts, shifts.ts) define the meaning; fast-handlers.test.ts compares both.
+// The general handlers (arithmetic.ts, moves.ts, shifts.ts) define the meaning; table.test.ts compares both.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -269,8 +269,8 @@ function shiftText() {
   const big = 'const n = (i.immediateLow & 63) - 32;';
   text += handler('shl8big', [
     big,
-    ...a8.slice(0, 1),
-    'const carryBit = (n === 0 ? w[i.rmWord + 1] : 0) & 0 | ((n === 0 ? a & 1 : a >>> (32 - n)) & 1);',
+    ...a8,
+    'const carryBit = (n === 0 ? aHigh : a >>> (32 - n)) & 1;',
     'const r = 0;',
     'const rHigh = a << n;',
     ...flags('rHigh', '(rHigh < 0) !== (carryBit !== 0)'),
@@ -294,10 +294,7 @@ function shiftText() {
     ...flags('rHigh', 'false'),
     ...write(8, 'rm'),
   ]);
-  return text.replace(
-    '(n === 0 ? w[i.rmWord + 1] : 0) & 0 | ((n === 0 ? a & 1 : a >>> (32 - n)) & 1)',
-    '(n === 0 ? a : a >>> (32 - n)) & 1',
-  );
+  return text;
 }
 
 function moveText() {
@@ -376,5 +373,12 @@ for (const [name, body] of Object.entries(files)) {
       return `import { ${used.join(', ')} }`;
     })
     .replace(/import \{ {2}\}.*\n/, '');
-  writeFileSync(new URL(`../interpreter/generated/${name}`, import.meta.url), `${imports}\n${body}`);
+  const url = new URL(`../interpreter/generated/${name}`, import.meta.url);
+  const text = `${imports}\n${body}`;
+  if (process.argv.includes('--check')) {
+    if (readFileSync(url, 'utf8') !== text) {
+      console.error(`${name} is not what the generator writes: run node devices/cpu/generate/fast-handlers.mjs`);
+      process.exitCode = 1;
+    }
+  } else writeFileSync(url, text);
 }

@@ -69,13 +69,14 @@ const loadStep: Step = (core, i, width, step) => {
   writeRegister(core, width, RAX_WORD, 0, low, core.words[HIGH]);
   advance(core, i, RSI_WORD, step);
 };
+/** [rDI] is read before [rSI], as silicon does (seen when both fault). */
 const compareStep: Step = (core, i, width, step) => {
   const w = core.words;
+  const bLow = loadWidth(core, width, w[RDI_WORD], targetHigh(core, i));
+  const bHigh = w[HIGH];
   const sourceLow = sourceAddress(core, i);
   const aLow = loadWidth(core, width, sourceLow, w[HIGH]);
-  const aHigh = w[HIGH];
-  const bLow = loadWidth(core, width, w[RDI_WORD], targetHigh(core, i));
-  subtract(core, width, aLow, aHigh, bLow, w[HIGH]);
+  subtract(core, width, aLow, w[HIGH], bLow, bHigh);
   advance(core, i, RSI_WORD, step);
   advance(core, i, RDI_WORD, step);
 };

@@ -91,7 +91,8 @@ export const shiftHandlers: { readonly [form: string]: Handler } = {
   const w = core.words;
   const n = (i.immediateLow & 63) - 32;
   const a = w[i.rmWord];
-  const carryBit = (n === 0 ? a : a >>> (32 - n)) & 1;
+  const aHigh = w[i.rmWord + 1];
+  const carryBit = (n === 0 ? aHigh : a >>> (32 - n)) & 1;
   const r = 0;
   const rHigh = a << n;
   w[34] = (w[34] & ~0x811) | carryBit | ((rHigh < 0) !== (carryBit !== 0) ? 0x800 : 0);
