@@ -1,6 +1,8 @@
 // A small seeded generator (xoshiro128**, Blackman and Vigna 2018) for everything that must be random yet repeatable:
 // virtual entropy in deterministic runs, tests, impairments. Not for cryptography.
 
+import { registerClass } from './object-graph.ts';
+
 /** State is four 32-bit words in `state`, so that it can be written into a snapshot. */
 export class SeededRandom {
   readonly state: Uint32Array;
@@ -43,3 +45,4 @@ export class SeededRandom {
     for (let i = 0; i < target.length; i++) target[i] = this.next32() >>> 24;
   }
 }
+registerClass('SeededRandom', 1, SeededRandom);

@@ -2,6 +2,7 @@
 
 import type { Kernel } from '../kernel.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
+import { NetworkService } from '../network/service.ts';
 import { type Process, ResourceLimit } from '../process/process.ts';
 import { TaskState } from '../process/task.ts';
 import { TICK_HERTZ } from '../scheduler/scheduler.ts';
@@ -106,6 +107,11 @@ export const kernelTexts: readonly ProcText[] = [
   { name: 'hostname', text: (kernel) => `${kernel.state.hostName}\n` },
   { name: 'version', text: () => '#1 EuroOS\n' },
   { name: 'pid_max', text: () => '32768\n' },
+];
+
+/** Files in /proc/net. */
+export const networkTexts: readonly ProcText[] = [
+  { name: 'euronet', text: (kernel) => NetworkService.of(kernel)?.stack.describe(kernel.nowNanos()) ?? '' },
 ];
 
 function stateLetter(process: Process): string {

@@ -1,6 +1,6 @@
 // /proc: processes and machine as files. Nothing is stored; inode numbers tell what a file is:
 //
-//   1 root | 2 self | 3 sys | 4 sys/kernel | 16 + i root texts | 64 + i sys/kernel texts
+//   1 root | 2 self | 3 sys | 4 sys/kernel | 5 net | 16 + i root texts | 64 + i sys/kernel texts | 128 + i net texts
 //   (pid + 1) * 2^20 + k:   k = 0 the folder | 1 exe | 2 cwd | 3 root | 4 fd | 16 + i texts | 2^16 + n fd/n
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
@@ -14,15 +14,21 @@ import { FileSystem, type FolderEntry } from './file-system.ts';
 import { FileTable } from './file-table.ts';
 import type { OpenFile } from './open-file.ts';
 import { pathOf } from './path-walk.ts';
-import { kernelTexts, processTexts, rootTexts } from './proc-content.ts';
+import { kernelTexts, networkTexts, processTexts, rootTexts } from './proc-content.ts';
 import { TextFile } from './text-file.ts';
 
 const ROOT = 1;
 const SELF = 2;
 const SYS = 3;
 const SYS_KERNEL = 4;
+const NET = 5;
 const ROOT_TEXTS = 16;
 const KERNEL_TEXTS = 64;
+/** Folders that hold texts only. */
+const textFolders = [
+  { inode: SYS_KERNEL, parent: SYS, name: 'kernel', texts: kernelTexts, first: KERNEL_TEXTS },
+  { inode: NET, parent: ROOT, name: 'net', texts: networkTexts, first: 128 },
+] as const;
 const PER_PROCESS = 2 ** 20;
 const Item = { folder: 0, exe: 1, cwd: 2, root: 3, fd: 4, texts: 16, descriptors: 2 ** 16 } as const;
 const PROCESS_LINKS = ['exe', 'cwd', 'root'];
@@ -63,7 +69,7 @@ export class ProcFileSystem extends FileSystem {
       return inode;
     };
     if (number === SELF) return link();
-    if (number === ROOT || number === SYS || number === SYS_KERNEL) return folder();
+    if (number <= NET) return folder();
     inode.mode = FileType.regular | 0o444;
     if (number < PER_PROCESS) return inode;
     const process = this.processOf(kernel, number);
@@ -87,15 +93,17 @@ export class ProcFileSystem extends FileSystem {
     if (folder === ROOT) {
       if (name === 'self') return SELF;
       if (name === 'sys') return SYS;
+      if (name === 'net') return NET;
       const text = rootTexts.findIndex((entry) => entry.name === name);
       if (text >= 0) return ROOT_TEXTS + text;
       const process = /^[1-9][0-9]{0,5}$/.test(name) ? kernel.processes.find(Number(name)) : null;
       return process === null ? -Errno.ENOENT : this.of(process, Item.folder);
     }
     if (folder === SYS) return name === 'kernel' ? SYS_KERNEL : -Errno.ENOENT;
-    if (folder === SYS_KERNEL) {
-      const text = kernelTexts.findIndex((entry) => entry.name === name);
-      return text < 0 ? -Errno.ENOENT : KERNEL_TEXTS + text;
+    const texts = textFolders.find((candidate) => candidate.inode === folder);
+    if (texts !== undefined) {
+      const text = texts.texts.findIndex((entry) => entry.name === name);
+      return text < 0 ? -Errno.ENOENT : texts.first + text;
     }
     const process = this.processOf(kernel, folder);
     if (process === null) return -Errno.ENOENT;
@@ -115,7 +123,8 @@ export class ProcFileSystem extends FileSystem {
 
   parent(_kernel: Kernel, _task: Task, folder: number): { readonly parent: number; readonly name: string } | number {
     if (folder === SYS) return { parent: ROOT, name: 'sys' };
-    if (folder === SYS_KERNEL) return { parent: SYS, name: 'kernel' };
+    const texts = textFolders.find((candidate) => candidate.inode === folder);
+    if (texts !== undefined) return { parent: texts.parent, name: texts.name };
     if (folder < PER_PROCESS) return { parent: ROOT, name: '' };
     const pid = Math.floor(folder / PER_PROCESS) - 1;
     if (this.item(folder) === Item.fd) return { parent: folder - Item.fd, name: 'fd' };
@@ -138,10 +147,11 @@ export class ProcFileSystem extends FileSystem {
   private namesIn(kernel: Kernel, task: Task, folder: number): readonly string[] | number {
     if (folder === ROOT) {
       const processes = [...kernel.processes.processes.keys()].filter((id) => id > 0).sort((a, b) => a - b);
-      return ['self', 'sys', ...rootTexts.map((entry) => entry.name), ...processes.map(String)];
+      return ['self', 'sys', 'net', ...rootTexts.map((entry) => entry.name), ...processes.map(String)];
     }
     if (folder === SYS) return ['kernel'];
-    if (folder === SYS_KERNEL) return kernelTexts.map((entry) => entry.name);
+    const texts = textFolders.find((candidate) => candidate.inode === folder);
+    if (texts !== undefined) return texts.texts.map((entry) => entry.name);
     const process = this.processOf(kernel, folder);
     if (process === null) return -Errno.ENOENT;
     if (this.item(folder) === Item.folder) return [...PROCESS_LINKS, 'fd', ...processTexts.map((entry) => entry.name)];
@@ -178,8 +188,10 @@ export class ProcFileSystem extends FileSystem {
     let text = '';
     let capability: number = Capability.file;
     if (number < KERNEL_TEXTS) text = rootTexts[number - ROOT_TEXTS]?.text(kernel) ?? '';
-    else if (number < PER_PROCESS) text = kernelTexts[number - KERNEL_TEXTS]?.text(kernel) ?? '';
-    else {
+    else if (number < PER_PROCESS) {
+      const folder = textFolders.findLast((candidate) => candidate.first <= number);
+      text = folder?.texts[number - folder.first]?.text(kernel) ?? '';
+    } else {
       const process = this.processOf(kernel, number);
       const entry = processTexts[this.item(number) - Item.texts];
       if (process === null || entry === undefined) return -Errno.ENOENT;
