@@ -105,6 +105,7 @@ export class ConsolePorts implements PortListener {
   open(kernel: Kernel, task: Task, number: number, flags: number): OpenFile | number {
     const port = this.console.ports[number];
     if (port === undefined) return -Errno.ENXIO;
+    this.console.open(port);
     const terminal = this.terminalOf(port);
     return terminal === null ? new PortFile(this.console, port) : openTerminal(kernel, task, terminal, flags);
   }

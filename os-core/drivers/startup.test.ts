@@ -243,6 +243,12 @@ describe('drivers against the chips', () => {
     const port = drivers.console?.portNamed('data');
     if (drivers.console == null || port == null) throw new Error('no port');
     expect(drivers.devices.lookup('virtio-ports/data')).not.toBeNull();
+    wire.typed = [1, 2, 3];
+    pass(machine, kernel, 5);
+    expect(wire.typed.length, 'input waits at the host until a program opens the port').toBe(3);
+    drivers.console.open(port);
+    pass(machine, kernel, 5);
+    expect([port.input.shift(), port.input.shift(), port.input.shift(), port.input.shift()]).toEqual([1, 2, 3, -1]);
     const bytes = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 31 + (i >> 8)) & 255);
     wire.typed = [...bytes];
     wire.room = 100;
@@ -270,6 +276,7 @@ describe('drivers against the chips', () => {
     if (drivers.consolePorts == null || port == null) throw new Error('no port');
     const terminal = drivers.consolePorts.terminalOf(port);
     if (terminal === null) throw new Error('no terminal');
+    drivers.console?.open(port);
     expect([terminal.columns, terminal.rows]).toEqual([100, 30]);
     wire.typed = [...new TextEncoder().encode('ab\x7fc\r')];
     pass(machine, kernel, 5);

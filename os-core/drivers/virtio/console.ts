@@ -53,6 +53,8 @@ export class ConsolePort {
   hostOpen = false;
   /** It was connected once and has gone: end of file, broken pipe. */
   hostClosed = false;
+  /** A program has opened it; it stays open. */
+  guestOpen = false;
   /** Size if the host side is a terminal, else 0. */
   columns = 0;
   rows = 0;
@@ -131,7 +133,6 @@ export class VirtioConsole extends VirtioDriver {
       return null;
     }
     driver.go(kernel);
-    for (const port of driver.ports) driver.refill(port);
     if (multiport) driver.startControl(kernel);
     else driver.ports[0].hostOpen = true;
     return driver;
@@ -249,7 +250,6 @@ export class VirtioConsole extends VirtioDriver {
         this.sendControl(number, Event.portReady, 1);
         return;
       case Event.consolePort:
-        this.sendControl(number, Event.portOpen, 1);
         break;
       case Event.resize:
         if (bytes.length < CONTROL_HEADER_BYTES + 4) return;
@@ -267,8 +267,6 @@ export class VirtioConsole extends VirtioDriver {
       case Event.portName: {
         const text = bytes.subarray(CONTROL_HEADER_BYTES, CONTROL_HEADER_BYTES + MAX_NAME_BYTES);
         port.name = new TextDecoder().decode(text).replace(/[^A-Za-z0-9._-]/g, '');
-        // Named: the port is complete, open it.
-        this.sendControl(number, Event.portOpen, 1);
         break;
       }
       default:
@@ -314,8 +312,17 @@ export class VirtioConsole extends VirtioDriver {
     return any;
   }
 
+  /** The first program opens the port: the host is told, and input is let in. Until then it waits at the host. */
+  open(port: ConsolePort): void {
+    if (port.guestOpen) return;
+    port.guestOpen = true;
+    this.sendControl(port.number, Event.portOpen, 1);
+    this.refill(port);
+  }
+
   /** Gives receive buffers back to the device as far as the ring has room. Call after taking bytes out of `port.input`. */
   refill(port: ConsolePort): void {
+    if (!port.guestOpen) return;
     const memory = this.machine.memory;
     let posted = false;
     const total = Math.min(RECEIVE_BUFFERS, port.receive.size);
