@@ -118,21 +118,27 @@ export class VirtualCpu implements Cpu, Snapshotable {
     return deliver(this.core, vector, errorCode ?? -1, source);
   }
   interruptReturn(): TrapKind {
-    return this.attempt(() => interruptReturn(this.core, 8));
-  }
-  systemReturn(): TrapKind {
-    return this.attempt(() => systemReturn(this.core, true));
-  }
-  /** Performs an operation of the CPU; a fault is delivered. */
-  private attempt(operation: () => void): TrapKind {
     this.core.noticeMemoryChanges();
     try {
-      operation();
+      interruptReturn(this.core, 8);
       return TrapKind.budget;
     } catch (signal) {
-      if (signal !== faultSignal) throw signal;
-      return deliverFault(this.core);
+      return this.deliverSignal(signal);
     }
+  }
+  systemReturn(): TrapKind {
+    this.core.noticeMemoryChanges();
+    try {
+      systemReturn(this.core, true);
+      return TrapKind.budget;
+    } catch (signal) {
+      return this.deliverSignal(signal);
+    }
+  }
+  /** Delivers the fault of an operation; anything else is our own mistake and goes on. */
+  private deliverSignal(signal: unknown): TrapKind {
+    if (signal !== faultSignal) throw signal;
+    return deliverFault(this.core);
   }
 
   readRegister(number: number): bigint {

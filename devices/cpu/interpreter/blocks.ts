@@ -61,6 +61,7 @@ export class BlockCache {
   constructor(core: CpuCore) {
     this.core = core;
     core.onCodeWrite = (page) => this.drop(page);
+    core.onCodeChange = () => this.sweep();
   }
 
   /** The block at an address, decoded if need be. Raises #PF, #GP for the fetch. */
@@ -94,6 +95,13 @@ export class BlockCache {
       this.pages.delete(page);
       memory.holdsCode[page] = 0;
     }
+    this.core.invalidateFetches();
+  }
+
+  /** Drops every page that others have written since it was decoded, so that later writes to it cost nothing. */
+  private sweep(): void {
+    const { codeGeneration } = this.core.memory;
+    for (const [page, owner] of this.pages) if (owner.generation !== codeGeneration[page]) this.drop(page);
     this.core.invalidateFetches();
   }
 

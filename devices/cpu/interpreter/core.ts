@@ -106,6 +106,8 @@ export class CpuCore {
   faultVector = 0;
   /** -1 = none. */
   faultErrorCode = -1;
+  /** Others (kernel, DMA) wrote into code pages: see which. Set by the owner of the blocks. */
+  onCodeChange: () => void = () => {};
   /** A code page was written: its blocks must go (-1: all blocks). Set by the owner of the blocks. */
   onCodeWrite: (page: number) => void = () => {};
   readonly statistics: CpuStatistics = { tlbHits: 0, tlbMisses: 0, pageFaults: 0, interrupts: 0, systemCalls: 0 };
@@ -206,7 +208,7 @@ export class CpuCore {
     }
     if (memory.codeWriteCount !== this.knownCodeWrites) {
       this.knownCodeWrites = memory.codeWriteCount;
-      this.invalidateFetches();
+      this.onCodeChange();
     }
   }
 

@@ -20,7 +20,7 @@ export function run(core: CpuCore, blocks: BlockCache, budget: number): TrapKind
     const limit = stepping ? core.instructionCount + 1 : end;
     core.instructionLimit = limit;
     let done = 0;
-    let block: Block | undefined;
+    let block: Block | undefined = undefined;
     try {
       block = blocks.find(w[RIP_LOW], w[RIP_HIGH]);
       const code = block.code;

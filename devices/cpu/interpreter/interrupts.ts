@@ -10,6 +10,7 @@ import {
   EFER,
   FLAGS,
   FMASK,
+  GDT_LIMIT,
   HIGH,
   IDT_BASE,
   IDT_LIMIT,
@@ -269,6 +270,11 @@ function dropInnerSegments(core: CpuCore, level: number): void {
   ]) {
     const selector = core.selectors[index];
     if (selector < 4) continue;
+    // The return is complete: a selector that the table no longer holds becomes null, it cannot fault any more.
+    if ((selector & 4) !== 0 || (selector | 7) > core.words[GDT_LIMIT]) {
+      loadSegment(core, sreg, 0);
+      continue;
+    }
     readDescriptor(core, selector, Vector.generalProtection);
     const type = (descriptor.high >> 8) & 31;
     const conforming = (type & 0x1c) === 0x1c;
