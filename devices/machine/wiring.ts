@@ -17,6 +17,7 @@ import { I8254 } from '../timers/i8254.ts';
 import { Mc146818 } from '../timers/mc146818.ts';
 import { VirtioBlock } from '../virtio/block.ts';
 import { VirtioConsole } from '../virtio/console.ts';
+import { VirtioCrypto } from '../virtio/crypto.ts';
 import { VirtioEntropy } from '../virtio/entropy.ts';
 import { VirtioNet } from '../virtio/net.ts';
 import { Irq, LEAST_MEMORY_BYTES, PCI_MEMORY_BASE, PciSlot, Ports } from './addresses.ts';
@@ -108,6 +109,7 @@ export function buildMachine(
   // --- the PCI part; absent backends are absent from the bus ---
   const pci = new PciBackplane(memory, ports, mmio, interrupts);
   pci.plugVirtio(PciSlot.entropy, 'entropy', new VirtioEntropy(backends.entropy));
+  pci.plugVirtio(PciSlot.crypto, 'crypto', new VirtioCrypto(backends.crypto));
   const framebuffer = {
     address: firmware.plan.framebuffer,
     width: configuration.framebufferWidth,
