@@ -6,13 +6,21 @@ import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFile
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type ElectronApplication, _electron as electron, type Page } from 'playwright-core';
 import { PNG } from 'pngjs';
-import { buildApp, buildScript } from '../../build/app/build.mjs';
-import { resolveElectron } from '../../build/setup/electron-runtime.mjs';
 import type { RawDisplayCommand } from '../../electron/protocol/display-messages.ts';
 
+/** From here and from the bundle of a benchmark (dist/tools/) alike two folders up. */
 const root = join(import.meta.dirname, '../..');
+
+/** Loaded by path, not bundled: build scripts find their files beside themselves. */
+function buildModule<T>(file: string): Promise<T> {
+  return import(/* @vite-ignore */ pathToFileURL(join(root, 'build', file)).href) as Promise<T>;
+}
+const appBuild = () => buildModule<typeof import('../../build/app/build.mjs')>('app/build.mjs');
+const runtime = () =>
+  buildModule<typeof import('../../build/setup/electron-runtime.mjs')>('setup/electron-runtime.mjs');
 
 /** Software rendering that gives the same pixels on every machine. */
 const DETERMINISTIC_GRAPHICS = [
@@ -50,6 +58,7 @@ function buildOnce(): Promise<string> {
   appBuilt ??= (async () => {
     const folder = mkdtempSync(join(tmpdir(), 'euroos-app-'));
     process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const { buildApp, buildScript } = await appBuild();
     await buildApp({ outputFolder: folder, machine: false });
     await buildScript(join(root, 'test/app/scene-player.ts'), join(folder, 'scene-player.cjs'));
     return folder;
@@ -101,7 +110,7 @@ export class Desktop {
       const connection = acceptOne(socketPath);
       cleanUps.push(() => void connection.server.close());
       const isRoot = process.getuid?.() === 0;
-      let executablePath = await resolveElectron({ log: console.error });
+      let executablePath = await (await runtime()).resolveElectron({ log: console.error });
       if (isRoot && options.asOrdinaryUser) {
         executablePath = asOrdinaryUser(executablePath, work, folder);
       }
