@@ -277,8 +277,8 @@ export class Tree {
   }
 
   /** Drops clean nodes from memory if there are many. Only between operations. */
-  trim(): void {
-    if (this.residentCount - this.dirtyCount <= MOST_RESIDENT_NODES) return;
+  trim(most = MOST_RESIDENT_NODES): void {
+    if (this.residentCount - this.dirtyCount <= most) return;
     this.residentCount = 1;
     this.dropClean(this.root);
   }

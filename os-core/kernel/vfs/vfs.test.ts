@@ -1,0 +1,388 @@
+// File calls on the real kernel: a system task runs a list of calls; the disk is EuroFS on virtio-blk of the real machine.
+
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { BlockBackend } from '../../../devices/backends/backends.ts';
+import { createMachine } from '../../../devices/machine/index.ts';
+import type { PersonalComputer } from '../../../devices/machine/machine.ts';
+import { testBackends, testConfiguration } from '../../../test/support/machine-fixture.ts';
+import { ALL_ORDINARY_CAPABILITIES } from '../../abi/capability.ts';
+import { Errno } from '../../abi/errno.ts';
+import { SystemCall } from '../../abi/system-call-numbers.ts';
+import { boot } from '../../boot/loader.ts';
+import { driverSubsystem } from '../../drivers/startup.ts';
+import { checkVolume, PENDING as EURO_PENDING, MemoryBlockStore, VolumeTool } from '../../eurofs/index.ts';
+import type { SystemTask, TaskEvent, TaskRequest } from '../../sdk/system-task.ts';
+import { createKernel } from '../kernel.ts';
+import { startProgram } from '../process/lifecycle.ts';
+import { PENDING } from '../syscalls/handler.ts';
+import { newFileTable, vfsSubsystem } from './subsystem.ts';
+
+const uuid = new Uint8Array(16).fill(9);
+const OWNER = { user: 1000, group: 1000 };
+const O = {
+  read: 0,
+  write: 1,
+  both: 2,
+  create: 0o100,
+  exclusive: 0o200,
+  truncate: 0o1000,
+  append: 0o2000,
+  nonBlock: 0o4000,
+};
+
+/** One call with its arguments: numbers, text (put into the arena, NUL-terminated), or a buffer of so many bytes to be read back. */
+type Argument = number | string | { readonly buffer: number } | { readonly bytes: Uint8Array };
+type Call = readonly [name: keyof typeof SystemCall, ...parameters: Argument[]];
+interface Result {
+  readonly value: number;
+  readonly data: Uint8Array;
+}
+type Script = (results: readonly Result[]) => Call | null;
+
+/** Lays the pointers of a call out in the arena: inputs first, then the one output buffer. */
+function requestOf([name, ...parameters]: Call): TaskRequest {
+  const payload: number[] = [];
+  let output: { at: number; length: number } | null = null;
+  const list = parameters.map((parameter) => {
+    if (typeof parameter === 'number') return parameter;
+    const at = payload.length;
+    if (typeof parameter === 'string') payload.push(...Buffer.from(parameter, 'latin1'), 0);
+    else if ('bytes' in parameter) payload.push(...parameter.bytes);
+    else {
+      output = { at: 65536, length: parameter.buffer };
+      return { at: 65536 };
+    }
+    while (payload.length % 8 !== 0) payload.push(0);
+    return { at };
+  });
+  const result = output as { at: number; length: number } | null;
+  return {
+    call: SystemCall[name],
+    arguments: list,
+    payload: Uint8Array.from(payload),
+    ...(result === null ? {} : { resultAt: result.at, resultLength: result.length }),
+  };
+}
+
+interface ProbeState {
+  results: { value: number; data: Uint8Array }[];
+}
+let script: Script = () => null;
+
+const probe: SystemTask<ProbeState> = {
+  name: 'probe',
+  version: 1,
+  create: () => ({ results: [] }),
+  step(state, event: TaskEvent): TaskRequest {
+    if (event.kind === 'result') state.results.push({ value: event.value, data: event.data });
+    const next = script(state.results);
+    finished = state.results;
+    return next === null ? { call: SystemCall.pause, arguments: [] } : requestOf(next);
+  },
+};
+let finished: Result[] = [];
+
+class MemoryDisk implements BlockBackend {
+  readonly bytes: Uint8Array;
+  readonly readOnly = false;
+  readonly serial = 'test';
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+  get sizeBytes(): number {
+    return this.bytes.length;
+  }
+  read(offset: number, target: Uint8Array): boolean {
+    target.set(this.bytes.subarray(offset, offset + target.length));
+    return true;
+  }
+  write(offset: number, source: Uint8Array): boolean {
+    this.bytes.set(source, offset);
+    return true;
+  }
+  flush(): boolean {
+    return true;
+  }
+}
+
+function newDisk(): Uint8Array {
+  const bytes = new Uint8Array(4 * 1024 * 1024);
+  const tool = VolumeTool.format(new MemoryBlockStore(bytes), { uuid, nowSeconds: 1_700_000_000, label: 'test' });
+  for (const folder of ['/bin', '/dev', '/proc', '/tmp']) tool.makeFolder(folder);
+  tool.makeFolder('/home', 0o755, OWNER);
+  tool.makeFolder('/secret', 0o700);
+  tool.writeFile('/bin/probe', Buffer.from('EUROTASK\nprobe\n'), 0o755);
+  tool.writeFile('/home/large', Buffer.alloc(100_000, 'abcdefghij'), 0o644, OWNER);
+  tool.setAttribute('/bin/probe', 'security.euroos', new Uint8Array(88));
+  tool.commit();
+  return bytes;
+}
+
+/** Runs calls one after the other on a fresh machine as user 1000; a function gets the results so far. */
+function run(
+  calls: readonly (Call | ((results: readonly Result[]) => Call))[],
+  disk = newDisk(),
+  capabilities = ALL_ORDINARY_CAPABILITIES,
+) {
+  script = (results) => {
+    const call = calls[results.length];
+    if (call === undefined) return null;
+    return typeof call === 'function' ? call(results) : call;
+  };
+  finished = [];
+  const backends = testBackends();
+  const machine = createMachine(testConfiguration, { ...backends, disks: [new MemoryDisk(disk)] }) as PersonalComputer;
+  const kernel = createKernel({
+    machine,
+    systemTasks: [probe as SystemTask<unknown>],
+    subsystems: [driverSubsystem, vfsSubsystem],
+    security: {
+      sha256: (bytes) => Uint8Array.from(createHash('sha256').update(bytes).digest()),
+      verifyProgram: () => ({ ok: true, keyName: 'test' }),
+    },
+    bootInformation: boot(machine),
+  });
+  startProgram(kernel, {
+    path: '/bin/probe',
+    arguments: ['probe'],
+    environment: ['HOME=/home'],
+    capabilities,
+    credentials: { userId: 1000, groupId: 1000, supplementaryGroups: [] },
+    files: newFileTable(),
+  });
+  for (let slice = 0; slice < 3000 && finished.length < calls.length; slice++) {
+    const result = kernel.runSlice(100_000);
+    if (result === 'off' || result === 'panic') break;
+    if (result !== 'idle') continue;
+    const next = machine.nextDeadlineNanos();
+    if (next === Infinity) break;
+    machine.advanceTo(next);
+  }
+  const log = Buffer.from(backends.serialBytes).toString();
+  expect(finished.length, log).toBe(calls.length);
+  return { results: finished, values: finished.map((result) => result.value), kernel, disk, log };
+}
+const text = (result: Result, length = result.value): string =>
+  Buffer.from(result.data.subarray(0, length)).toString('latin1');
+
+describe('file calls', () => {
+  it('E28: PENDING is one number in kernel and file system', () => {
+    expect(EURO_PENDING).toBe(PENDING);
+  });
+
+  it('E28 E57: write, append, truncate, seek, read back; durable after sync', () => {
+    const { values, results, disk } = run([
+      ['open', '/home/f', O.both | O.create | O.exclusive, 0o666],
+      ['write', 0, { bytes: Buffer.from('hello world') }, 11],
+      ['lseek', 0, 6, 0],
+      ['read', 0, { buffer: 100 }, 100],
+      ['pread64', 0, { buffer: 5 }, 5, 0],
+      ['open', '/home/f', O.write | O.append],
+      ['write', 1, { bytes: Buffer.from('!') }, 1],
+      ['ftruncate', 0, 5000],
+      ['lseek', 0, 0, 2],
+      ['read', 0, { buffer: 10 }, 10],
+      ['ftruncate', 0, 5],
+      ['fstat', 0, { buffer: 144 }],
+      ['open', '/home/f', O.both | O.create | O.exclusive, 0o666],
+      ['close', 1],
+      ['write', 1, { bytes: Buffer.from('x') }, 1],
+      ['sync'],
+    ]);
+    expect(values).toEqual([0, 11, 6, 5, 5, 1, 1, 0, 5000, 0, 0, 0, -Errno.EEXIST, 0, -Errno.EBADF, 0]);
+    expect(text(results[3])).toBe('world');
+    expect(text(results[4])).toBe('hello');
+    const stat = new DataView(results[11].data.buffer, results[11].data.byteOffset);
+    expect(stat.getUint32(24, true).toString(8)).toBe('100644');
+    expect(stat.getUint32(28, true)).toBe(1000);
+    expect(stat.getUint32(48, true)).toBe(5);
+    const store = new MemoryBlockStore(disk);
+    expect(checkVolume(store).problems).toEqual([]);
+    expect(Buffer.from(VolumeTool.mount(store).readFile('/home/f')).toString()).toBe('hello');
+  });
+
+  it('E28: names: errors as on Linux', () => {
+    const long = 'n'.repeat(256);
+    const { values } = run([
+      ['open', '/none', O.read],
+      ['open', '/none/x', O.read],
+      ['open', '/home/large/x', O.read],
+      ['open', `/home/${long}`, O.read],
+      ['open', '/home', O.write],
+      ['open', '/new', O.write | O.create, 0o644],
+      ['open', '/secret/x', O.read],
+      ['mkdir', '/home/d', 0o777],
+      ['mkdir', '/home/d', 0o777],
+      ['mkdir', '/home/d/e/', 0o777],
+      ['rmdir', '/home/d'],
+      ['unlink', '/home/d'],
+      ['rename', '/home/d', '/home/d/e/f'],
+      ['rename', '/home/large', '/home/d'],
+      ['rename', '/home/d', '/home/large'],
+      ['symlink', 'loop', '/home/loop'],
+      ['open', '/home/loop', O.read],
+      ['symlink', '/home/d', '/home/link'],
+      ['mkdir', '/home/link/inside', 0o777],
+      ['rmdir', '/home/d/.'],
+      ['link', '/home/large', '/home/again'],
+      ['link', '/home/d', '/home/dd'],
+      ['rename', '/home/large', '/tmp/large'],
+      ['unlink', '/home/large/'],
+      ['chdir', '/home/d/e/..'],
+      ['rmdir', '/proc'],
+      ['open', '', O.read],
+      ['rmdir', '/'],
+    ]);
+    const e = Errno;
+    expect(values).toEqual(
+      [
+        e.ENOENT,
+        e.ENOENT,
+        e.ENOTDIR,
+        e.ENAMETOOLONG,
+        e.EISDIR,
+        e.EACCES,
+        e.EACCES,
+        0,
+        e.EEXIST,
+        0,
+        e.ENOTEMPTY,
+        e.EISDIR,
+        e.EINVAL,
+        e.EISDIR,
+        e.ENOTDIR,
+        0,
+        e.ELOOP,
+        0,
+        0,
+        e.EINVAL,
+        0,
+        e.EPERM,
+        e.EXDEV,
+        e.ENOTDIR,
+        0,
+        e.EACCES,
+        e.ENOENT,
+        e.EBUSY,
+      ].map((number) => (number === 0 ? 0 : -number)),
+    );
+  });
+
+  it('E28: getcwd, getdents64, readlink, /proc and /dev', () => {
+    const { results, values } = run([
+      ['mkdir', '/tmp/t', 0o777],
+      ['chdir', '/tmp/t'],
+      ['getcwd', { buffer: 64 }, 64],
+      ['open', '/', O.read],
+      ['getdents64', 0, { buffer: 4096 }, 4096],
+      ['getdents64', 0, { buffer: 4096 }, 4096],
+      ['readlink', '/proc/self/exe', { buffer: 64 }, 64],
+      ['open', '/proc/self/stat', O.read],
+      ['read', 1, { buffer: 512 }, 512],
+      ['open', '/dev/null', O.both],
+      ['write', 2, { bytes: Buffer.from('gone') }, 4],
+      ['open', '/proc/mounts', O.read],
+      ['read', 3, { buffer: 512 }, 512],
+      ['readlink', '/proc/self/fd/2', { buffer: 64 }, 64],
+      ['open', '/proc/meminfo', O.read],
+      ['read', 4, { buffer: 512 }, 512],
+    ]);
+    expect(values.filter((value) => value < 0)).toEqual([]);
+    expect(text(results[2])).toBe('/tmp/t\0');
+    for (const name of ['bin', 'dev', 'home', 'proc', 'tmp', '..']) expect(text(results[4])).toContain(`${name}\0`);
+    expect(values[5]).toBe(0);
+    expect(text(results[6])).toBe('/bin/probe');
+    expect(text(results[8])).toMatch(/^1 \(probe\) R 0 1 1 /);
+    expect(text(results[12])).toContain('/dev/vda / eurofs rw');
+    expect(text(results[13])).toBe('/dev/null');
+    expect(text(results[15])).toMatch(/MemTotal: +\d+ kB\nMemFree/);
+  });
+
+  it('E56: a pipe gives what was put in; without the other end EPIPE and end of file', () => {
+    const ignorePipeSignal = new Uint8Array(32);
+    ignorePipeSignal[0] = 1;
+    const { values, results } = run([
+      ['pipe2', { buffer: 8 }, 0],
+      ['write', 1, { bytes: Buffer.from('through') }, 7],
+      ['poll', { bytes: Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0) }, 1, 0],
+      ['read', 0, { buffer: 100 }, 100],
+      ['fcntl', 0, 4, O.nonBlock],
+      ['read', 0, { buffer: 10 }, 10],
+      ['dup2', 1, 7],
+      ['close', 1],
+      ['close', 7],
+      ['read', 0, { buffer: 10 }, 10],
+      ['pipe', { buffer: 8 }],
+      ['rt_sigaction', 13, { bytes: ignorePipeSignal }, 0, 8],
+      ['close', 1],
+      ['write', 2, { bytes: Buffer.from('x') }, 1],
+    ]);
+    expect(values).toEqual([0, 7, 1, 7, 0, -Errno.EAGAIN, 7, 0, 0, 0, 0, 0, 0, -Errno.EPIPE]);
+    expect(text(results[3])).toBe('through');
+  });
+
+  it('E28: unlinked files live until closed; large reads, sendfile, copy_file_range', () => {
+    const { values, results, disk } = run([
+      ['open', '/home/large', O.read],
+      ['read', 0, { buffer: 90_000 }, 90_000],
+      ['lseek', 0, 0, 0],
+      ['open', '/home/copy', O.both | O.create, 0o600],
+      ['sendfile', 1, 0, 0, 200_000],
+      ['unlink', '/home/large'],
+      ['pread64', 0, { buffer: 4 }, 4, 99_990],
+      ['open', '/home/copy2', O.both | O.create, 0o600],
+      ['lseek', 1, 0, 0],
+      ['copy_file_range', 1, 0, 2, 0, 100_000, 0],
+      ['close', 0],
+      ['fsync', 1],
+      ['sync'],
+    ]);
+    expect(values).toEqual([0, 90_000, 0, 1, 100_000, 0, 4, 2, 0, 100_000, 0, 0, 0]);
+    expect(text(results[1])).toBe('abcdefghij'.repeat(9000));
+    const store = new MemoryBlockStore(disk);
+    expect(checkVolume(store).problems).toEqual([]);
+    const tool = VolumeTool.mount(store);
+    expect(tool.exists('/home/large')).toBe(false);
+    expect(Buffer.compare(tool.readFile('/home/copy2'), Buffer.alloc(100_000, 'abcdefghij'))).toBe(0);
+  });
+
+  it('E35: programs cannot set the signature attribute; user attributes work', () => {
+    const value = { bytes: Buffer.from('v') };
+    const { values } = run([
+      ['setxattr', '/home/large', 'security.euroos', value, 1, 0],
+      ['setxattr', '/home/large', 'user.note', value, 1, 0],
+      ['setxattr', '/home/large', 'user.note', value, 1, 1],
+      ['getxattr', '/home/large', 'user.note', { buffer: 10 }, 10],
+      ['listxattr', '/home/large', { buffer: 100 }, 100],
+      ['removexattr', '/home/large', 'user.note'],
+      ['getxattr', '/home/large', 'user.note', { buffer: 10 }, 10],
+    ]);
+    expect(values).toEqual([-Errno.EPERM, 0, -Errno.EEXIST, 1, 10, 0, -Errno.ENODATA]);
+  });
+
+  it('E32: without the file right path calls are refused before any effect', () => {
+    const disk = newDisk();
+    const { values } = run(
+      [
+        ['open', '/home/x', O.write | O.create, 0o644],
+        ['mkdir', '/home/y', 0o755],
+        ['unlink', '/home/large'],
+        ['pipe', { buffer: 8 }],
+      ],
+      disk,
+      1 | 2 | 8,
+    );
+    expect(values).toEqual([-Errno.EPERM, -Errno.EPERM, -Errno.EPERM, 0]);
+  });
+
+  it('E17: what was written is committed by itself after some virtual seconds', () => {
+    const second = new Uint8Array(16);
+    second[0] = 8;
+    const { disk } = run([
+      ['mkdir', '/home/kept', 0o755],
+      ['nanosleep', { bytes: second }, 0],
+    ]);
+    expect(VolumeTool.mount(new MemoryBlockStore(disk)).exists('/home/kept')).toBe(true);
+  });
+});
