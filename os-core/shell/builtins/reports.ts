@@ -80,7 +80,7 @@ const reports = {
   mem: { path: '/proc/meminfo', show: showMemory, missing: 'mem: /proc/meminfo cannot be read' },
   uptime: { path: '/proc/uptime', show: showUptime, missing: 'uptime: /proc/uptime cannot be read' },
   net: {
-    path: '/proc/euronet',
+    path: '/proc/net/euronet',
     show: (text: string) => text,
     missing: 'net: no network: this machine has no interface, or EuroNet is not running',
   },
