@@ -70,7 +70,7 @@ export class TerminalFile extends OpenFile {
     if (refused !== 0) return refused;
     if (count === 0) return 0;
     const { discipline } = terminal;
-    const wait = discipline.canonical ? this.canonicalWait() : this.rawWait(kernel, task, count);
+    const wait = discipline.canonical ? this.canonicalWait(task) : this.rawWait(kernel, task, count);
     if (wait !== 0) {
       if (wait !== PENDING) return wait === END_OF_READ ? 0 : wait;
       task.waitOn(terminal.changed);
@@ -86,14 +86,15 @@ export class TerminalFile extends OpenFile {
   }
 
   /** 0: something can be taken now; END_OF_READ; -errno; PENDING. */
-  private canonicalWait(): number {
+  private canonicalWait(task: Task): number {
     if (this.terminal.discipline.readable !== 0) return 0;
-    return this.emptyAnswer();
+    return this.emptyAnswer(task);
   }
 
-  private emptyAnswer(): number {
+  private emptyAnswer(task: Task): number {
     if (this.terminal.hungUp) return END_OF_READ;
-    return this.nonBlocking ? -Errno.EAGAIN : PENDING;
+    if (this.nonBlocking) return -Errno.EAGAIN;
+    return task.signalPending ? -Errno.EINTR : PENDING;
   }
 
   /** VMIN and VTIME (termios(3), "noncanonical mode"). */
@@ -104,9 +105,8 @@ export class TerminalFile extends OpenFile {
     const available = discipline.readable;
     if (available >= Math.max(1, Math.min(minimum, count)) || (available > 0 && (hungUp || this.nonBlocking))) return 0;
     if (minimum === 0 && time === 0) return hungUp || available === 0 ? END_OF_READ : 0;
-    const empty = this.emptyAnswer();
+    const empty = this.emptyAnswer(task);
     if (empty !== PENDING) return available > 0 ? 0 : empty;
-    if (task.signalPending) return available > 0 ? 0 : -Errno.EINTR;
     if (time === 0 || (minimum > 0 && available === 0)) return PENDING;
     // A limit for the whole read (MIN = 0), or between bytes, from the first one on.
     const now = kernel.nowNanos();
