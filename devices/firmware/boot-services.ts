@@ -27,6 +27,7 @@ const MAX_POOL_BLOCKS = 4096;
 /** Bound on Stall, CopyMem and text: one call is bounded work. */
 const MAX_STALL_MICROS = 10_000_000;
 const MAX_TEXT_CHARACTERS = 4096;
+const MAX_CRC_BYTES = 16 * 1024 * 1024;
 
 /** EFI_LOCATE_SEARCH_TYPE. */
 const LocateSearch = { allHandles: 0, byRegisterNotify: 1, byProtocol: 2 } as const;
@@ -203,7 +204,8 @@ function outputString(context: FirmwareContext, a: readonly number[]): bigint {
 
 function calculateCrc32(context: FirmwareContext, a: readonly number[]): bigint {
   const [dataAt, size, resultAt] = a;
-  if (size <= 0 || !inRam(context, dataAt, size) || !inRam(context, resultAt, 4)) return EfiStatus.invalidParameter;
+  if (size <= 0 || size > MAX_CRC_BYTES || !inRam(context, dataAt, size) || !inRam(context, resultAt, 4))
+    return EfiStatus.invalidParameter;
   context.board.memory.write32(resultAt, crc32(context.board.memory.bytes.subarray(dataAt, dataAt + size)));
   return EfiStatus.success;
 }
