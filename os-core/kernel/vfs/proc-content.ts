@@ -222,6 +222,11 @@ export const processTexts: readonly ProcessText[] = [
   { name: 'stat', isPrivate: false, text: processStat },
   { name: 'status', isPrivate: false, text: processStatus },
   { name: 'cmdline', isPrivate: false, text: (_kernel, process) => terminated(process.arguments) },
+  {
+    name: 'why',
+    isPrivate: true,
+    text: (_kernel, process) => (process.lastRefusal === '' ? '' : `${process.lastRefusal}\n`),
+  },
   { name: 'comm', isPrivate: false, text: (_kernel, process) => `${nameOf(process).slice(0, 15)}\n` },
   { name: 'maps', isPrivate: true, text: processMaps },
   { name: 'environ', isPrivate: true, text: (_kernel, process) => terminated(process.environment) },

@@ -13,8 +13,9 @@ import { boot } from '../../boot/loader.ts';
 import { driverSubsystem } from '../../drivers/startup.ts';
 import { checkVolume, PENDING as EURO_PENDING, MemoryBlockStore, VolumeTool } from '../../eurofs/index.ts';
 import type { SystemTask, TaskEvent, TaskRequest } from '../../sdk/system-task.ts';
-import { createKernel } from '../kernel.ts';
+import { createKernel, type KernelEnvironment } from '../kernel.ts';
 import { startProgram } from '../process/lifecycle.ts';
+import { restoreKernel, snapshotKernel } from '../snapshot.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { newFileTable, vfsSubsystem } from './subsystem.ts';
 
@@ -133,7 +134,7 @@ function run(
   finished = [];
   const backends = testBackends();
   const machine = createMachine(testConfiguration, { ...backends, disks: [new MemoryDisk(disk)] }) as PersonalComputer;
-  const kernel = createKernel({
+  const environment: KernelEnvironment = {
     machine,
     systemTasks: [probe as SystemTask<unknown>],
     subsystems: [driverSubsystem, vfsSubsystem],
@@ -141,8 +142,8 @@ function run(
       sha256: (bytes) => Uint8Array.from(createHash('sha256').update(bytes).digest()),
       verifyProgram: () => ({ ok: true, keyName: 'test' }),
     },
-    bootInformation: boot(machine),
-  });
+  };
+  const kernel = createKernel({ ...environment, bootInformation: boot(machine) });
   startProgram(kernel, {
     path: '/bin/probe',
     arguments: ['probe'],
@@ -161,7 +162,7 @@ function run(
   }
   const log = Buffer.from(backends.serialBytes).toString();
   expect(finished.length, log).toBe(calls.length);
-  return { results: finished, values: finished.map((result) => result.value), kernel, disk, log };
+  return { results: finished, values: finished.map((result) => result.value), kernel, environment, disk, log };
 }
 const text = (result: Result, length = result.value): string =>
   Buffer.from(result.data.subarray(0, length)).toString('latin1');
@@ -384,5 +385,82 @@ describe('file calls', () => {
       ['nanosleep', { bytes: second }, 0],
     ]);
     expect(VolumeTool.mount(new MemoryBlockStore(disk)).exists('/home/kept')).toBe(true);
+  });
+
+  it('E28: vectors, poll with a deadline, FIFOs, locks, close-on-exec, statfs', () => {
+    // Two pieces: 3 bytes at arena offset 32, 2 at 40; the addresses are filled in by the door.
+    const arena = 0x1000_0000;
+    const vectors = new Uint8Array(48);
+    const view = new DataView(vectors.buffer);
+    view.setUint32(0, arena + 32, true);
+    view.setUint32(8, 3, true);
+    view.setUint32(16, arena + 40, true);
+    view.setUint32(24, 2, true);
+    vectors.set(Buffer.from('abc'), 32);
+    vectors.set(Buffer.from('de'), 40);
+    const { values, results } = run([
+      ['open', '/tmp/v', O.both | O.create, 0o600],
+      ['writev', 0, { bytes: vectors }, 2],
+      ['pread64', 0, { buffer: 10 }, 10, 0],
+      ['pipe', { buffer: 8 }],
+      ['poll', { bytes: Uint8Array.of(1, 0, 0, 0, 1, 0, 0, 0) }, 1, 50],
+      ['mknod', '/tmp/fifo', 0o010600, 0],
+      ['open', '/tmp/fifo', O.write | O.nonBlock],
+      ['open', '/tmp/fifo', O.read | O.nonBlock],
+      ['open', '/tmp/fifo', O.write],
+      ['write', 4, { bytes: Buffer.from('fifo') }, 4],
+      ['read', 3, { buffer: 10 }, 10],
+      ['open', '/tmp/v', O.read],
+      ['flock', 0, 2],
+      ['flock', 5, 2 | 4],
+      ['flock', 0, 8],
+      ['flock', 5, 2 | 4],
+      ['fcntl', 5, 1030, 20],
+      ['fcntl', 20, 1],
+      ['statfs', '/', { buffer: 120 }],
+      ['openat', 99, 'x', O.read],
+      ['readv', 0, { bytes: vectors }, 2000],
+    ]);
+    expect(values).toEqual([
+      0,
+      5,
+      5,
+      0,
+      0,
+      0,
+      -Errno.ENXIO,
+      3,
+      4,
+      4,
+      4,
+      5,
+      0,
+      -Errno.EAGAIN,
+      0,
+      0,
+      20,
+      1,
+      0,
+      -Errno.EBADF,
+      -Errno.EINVAL,
+    ]);
+    expect(text(results[2])).toBe('abcde');
+    expect(text(results[10])).toBe('fifo');
+  });
+
+  it('E28: the state of all files can be written down, with a task asleep in a pipe', () => {
+    const { kernel, environment, log } = run([
+      ['open', '/home/new', O.both | O.create, 0o600],
+      ['write', 0, { bytes: Buffer.from('not yet committed') }, 17],
+      ['pipe', { buffer: 8 }],
+      ['open', '/proc/self/status', O.read],
+      ['open', '/dev/zero', O.read],
+      ['open', '/tmp/t', O.both | O.create, 0o600],
+      ['mkdir', '/tmp/d', 0o700],
+      ['chdir', '/tmp/d'],
+    ]);
+    const bytes = snapshotKernel(kernel);
+    const again = restoreKernel(environment, bytes);
+    expect(Buffer.compare(snapshotKernel(again), bytes), log).toBe(0);
   });
 });
