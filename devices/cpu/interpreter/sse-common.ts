@@ -124,11 +124,11 @@ function mmxHandler(
 ): Handler {
   return (core, i) => {
     if (!mmxTarget || !mmxSource) requireSse(core);
-    requireMmx(core);
+    // CVTPI2PS and CVTPI2PD from memory do not touch the x87 at all.
+    if (mmxTarget || !i.memory) requireMmx(core);
     let source = WIDE;
     if (i.memory) loadSource(core, i, bytes, !mmxSource);
     else source = mmxSource ? mmxRegister(i.rm) : XMM + (i.rm << 2);
-    // CVTPI2PS and CVTPI2PD from memory leave the x87 state alone; all others make the transition.
     if (mmxTarget) {
       const target = mmxRegister(i.reg);
       // Also when the conversion then raises #XM.

@@ -1,5 +1,4 @@
-// Random snippets made from the instruction table: one instruction (or a few SIMD ones), its operands in registers and in the data
-// window, with an address that is mostly good, sometimes unaligned, across a page, read-only or unmapped.
+// Random snippets made from the instruction table: one instruction or a few, their operands in registers and in the data window, with an address that is mostly good, sometimes unaligned, across a page, read-only or unmapped.
 
 import { instructionTable } from '../../../devices/cpu/table/index.ts';
 import type { InstructionRow, OperandForm } from '../../../devices/cpu/table/row.ts';
@@ -338,7 +337,7 @@ function emitInstruction(builder: Builder, row: InstructionRow): boolean {
     if (memory !== undefined) memory.emit();
     else builder.byte(0xc0 | ((reg & 7) << 3) | (rm & 7));
   }
-  emitImmediates(builder, row, (rex & 8) !== 0, small);
+  emitImmediates(builder, row, (rex & 8) !== 0, small && (rex & 8) === 0);
   const ripAt = memory?.ripRelativeAt() ?? -1;
   if (ripAt >= 0) {
     const displacement = target - (CODE_ADDRESS + builder.bytes.length);
@@ -367,16 +366,59 @@ function emitImmediates(builder: Builder, row: InstructionRow, rexW: boolean, sm
   }
 }
 
-function toleranceOf(row: InstructionRow, ignored: readonly (readonly [number, number])[]): Tolerance {
+function toleranceOf(rows: readonly InstructionRow[], ignored: readonly (readonly [number, number])[]): Tolerance {
   let undefinedFlags = 0;
-  for (const letter of row.flagsUndefined ?? '') undefinedFlags |= flagBits[letter] ?? 0;
+  // Any of the instructions may fault, so that what was undefined before it is what is compared.
+  for (const row of rows) for (const letter of row.flagsUndefined ?? '') undefinedFlags |= flagBits[letter] ?? 0;
   return {
     undefinedFlags,
-    extendedUlps: transcendental.has(row.operation) ? 1 : 0,
-    relativeError: estimates.has(row.operation) ? 2 ** -10 : 0,
-    pageOfFaultOnly: manyAccesses.has(row.operation),
+    extendedUlps: rows.some((row) => transcendental.has(row.operation)) ? 1 : 0,
+    relativeError: rows.some((row) => estimates.has(row.operation)) ? 2 ** -10 : 0,
+    pageOfFaultOnly: rows.some((row) => manyAccesses.has(row.operation)),
     ignoredMemory: ignored,
   };
+}
+
+/** Rows that may stand in a snippet of several: no jumps, no REP, results to the bit. */
+function mayFollow(row: InstructionRow): boolean {
+  return (
+    row.endsBlock !== true &&
+    !transcendental.has(row.operation) &&
+    !estimates.has(row.operation) &&
+    !manyAccesses.has(row.operation)
+  );
+}
+
+/** Flags that are undefined after `row`, given those that were before; undefined if the row would read one of them. */
+function undefinedAfter(row: InstructionRow, before: ReadonlySet<string>): Set<string> | undefined {
+  for (const letter of row.flagsRead ?? '') if (before.has(letter)) return undefined;
+  const after = new Set(before);
+  // Shifts by zero write nothing, so only rows without undefined flags make flags defined again.
+  if (row.flagsUndefined === undefined) for (const letter of row.flagsWritten ?? '') after.delete(letter);
+  for (const letter of row.flagsUndefined ?? '') after.add(letter);
+  return after;
+}
+
+/** Emits one to four instructions; their rows, or undefined if the dice made nothing. */
+function emitSnippet(builder: Builder, rows: readonly InstructionRow[]): InstructionRow[] | undefined {
+  const random = builder.random;
+  const chosen: InstructionRow[] = [];
+  let undefinedFlags: Set<string> = new Set();
+  const length = random.chance(80) ? 1 : 2 + random.below(3);
+  for (let attempt = 0; attempt < 20 && chosen.length < length; attempt++) {
+    const row = random.pick(rows);
+    if (row.operation === 'enter' || (length > 1 && !mayFollow(row))) continue;
+    const after = undefinedAfter(row, undefinedFlags);
+    if (after === undefined) continue;
+    const before = builder.bytes.length;
+    if (before > CODE_BYTES - 32 || !emitInstruction(builder, row)) {
+      builder.bytes.length = before;
+      continue;
+    }
+    undefinedFlags = after;
+    chosen.push(row);
+  }
+  return chosen.length > 0 && builder.bytes.length <= CODE_BYTES - 16 ? chosen : undefined;
 }
 
 /** Case number `index` of campaign `seed`; `rows` narrows the choice. */
@@ -388,11 +430,12 @@ export function generateCase(seed: number, index: number, rows: readonly Instruc
     // Without this, half of all stack accesses would fault.
     builder.general[4] = BigInt(WINDOW_ADDRESS + 256);
     fillWindow(random, builder.window);
-    const row = random.pick(rows);
-    if (row.operation === 'enter' || !emitInstruction(builder, row) || builder.bytes.length > CODE_BYTES - 16) continue;
+    const chosen = emitSnippet(builder, rows);
+    if (chosen === undefined) continue;
     const fx = fxImage(random);
     // FYL2XP1 is defined for |x| < 1 - sqrt(1/2) only.
-    if (row.operation === 'fyl2xp1' && (fx[41] & 0x7f) >= 0x3f && fx[41] !== 0x7f) fx[41] = (fx[41] & 0x80) | 0x3e;
+    if (chosen[0].operation === 'fyl2xp1' && (fx[41] & 0x7f) >= 0x3f && fx[41] !== 0x7f)
+      fx[41] = (fx[41] & 0x80) | 0x3e;
     return {
       seed,
       index,
@@ -401,8 +444,8 @@ export function generateCase(seed: number, index: number, rows: readonly Instruc
       code: Uint8Array.from(builder.bytes),
       fx,
       window: builder.window,
-      tolerance: toleranceOf(row, builder.ignored),
-      text: `${row.mnemonic ?? row.operation} ${row.operands.join(',')}`.trim(),
+      tolerance: toleranceOf(chosen, builder.ignored),
+      text: chosen.map((row) => `${row.mnemonic ?? row.operation} ${row.operands.join(',')}`.trim()).join('; '),
     };
   }
 }
