@@ -46,7 +46,7 @@ module.exports = {
     only(
       'renderer-sees-protocol',
       '^renderer/',
-      '^(renderer/|electron/protocol/|os-core/design-tokens/|node_modules/pixi)',
+      '^(renderer/|electron/protocol/|os-core/design-tokens/|node_modules/pixi|pixi\\.js/)',
     ),
     {
       name: 'only-machine-host-composes',

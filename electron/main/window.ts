@@ -1,7 +1,7 @@
 // The desktop's window, and everything that its page may not do.
 
 import { BrowserWindow, type Session, session, type WebContents } from 'electron';
-import { colour } from '../../os-core/design-tokens/tokens.ts';
+import { windowBackground } from '../protocol/window-colour.ts';
 import { APP_ORIGIN, PAGE_ADDRESS } from './app-files.ts';
 
 const DESKTOP = { width: 1440, height: 900 } as const;
@@ -13,7 +13,7 @@ export function createWindow(preload: string): BrowserWindow {
     minWidth: 720,
     minHeight: 480,
     title: 'EuroOS Workstation',
-    backgroundColor: `#${colour.terminal.toString(16).padStart(6, '0')}`,
+    backgroundColor: windowBackground,
     webPreferences: {
       preload,
       sandbox: true,
