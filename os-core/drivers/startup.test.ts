@@ -8,6 +8,7 @@ import { testBackends, testConfiguration } from '../../test/support/machine-fixt
 import { KeyAction } from '../abi/input.ts';
 import { boot } from '../boot/loader.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
+import { restoreKernel, snapshotKernel } from '../kernel/snapshot.ts';
 import { InputFile } from './input/input-queue.ts';
 import { Drivers, driverSubsystem } from './startup.ts';
 
@@ -304,5 +305,26 @@ describe('drivers against the chips', () => {
     kernel.powerOff();
     expect(machine.powerState).toBe('off');
     expect(serialText()).toContain('[kernel] power off\r\n');
+  });
+
+  it('M5: all drivers can be written down and go on after it', () => {
+    const backend = new MemoryDisk();
+    const wire = new Wire();
+    wire.dimensions = { columns: 80, rows: 25 };
+    const { machine, kernel } = start({
+      disks: [backend],
+      network: new Cable(),
+      consoles: [{ name: 'tty', backend: wire }],
+    });
+    kernel.service('drivers', Drivers).disks[0].write(3, block(9));
+    pass(machine, kernel, 5);
+    const bytes = snapshotKernel(kernel);
+    const security = kernel.security;
+    const copy = restoreKernel({ machine, systemTasks: [], subsystems: [driverSubsystem], security }, bytes);
+    expect(Buffer.compare(snapshotKernel(copy), bytes)).toBe(0);
+    const drivers = copy.service('drivers', Drivers);
+    expect(ask(machine, copy, () => drivers.disks[0].flush(), 'pending')).toBe('done');
+    expect(ask(machine, copy, () => drivers.disks[0].read(3), null)?.[0]).toBe(9);
+    expect(backend.bytes[3 * 4096]).toBe(9);
   });
 });
