@@ -7,7 +7,7 @@ export const panelFiles = [
   '/proc/stat',
   '/proc/uptime',
   '/run/euromonitor',
-  '/proc/euronet',
+  '/proc/net/euronet',
   '/proc/loadavg',
 ] as const;
 
@@ -42,7 +42,7 @@ export function takePanelFile(desktop: DesktopState, index: number, text: string
     case '/run/euromonitor':
       panel.beat = /^[0-9]{1,15}/.exec(text)?.[0] ?? '';
       return;
-    case '/proc/euronet':
+    case '/proc/net/euronet':
       panel.network = /\b([0-9]{1,3}(?:\.[0-9]{1,3}){3})\b/.exec(text)?.[1] ?? '';
       return;
     case '/proc/loadavg':

@@ -1,5 +1,6 @@
 // ps, mem, uptime, net, caps, why: what the kernel tells in /proc, for people.
 
+import { capabilityNames } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
 import { answer, type Next, pop, push, writeText } from '../frames/helpers.ts';
 import type { FrameOf } from '../frames.ts';
@@ -84,12 +85,12 @@ const reports = {
     show: (text: string) => text,
     missing: 'net: no network: this machine has no interface, or EuroNet is not running',
   },
-  caps: {
-    path: '/proc/self/capabilities',
-    show: (text: string) => text,
-    missing: 'caps: /proc/self/capabilities cannot be read',
+  caps: { path: '/proc/self/status', show: showRights, missing: 'caps: /proc/self/status cannot be read' },
+  why: {
+    path: '/proc/self/why',
+    show: (text: string) => (text === '' ? 'nothing was refused' : text),
+    missing: 'why: nothing was refused',
   },
-  why: { path: '/proc/self/why', show: (text: string) => text, missing: 'why: nothing was refused' },
 } as const;
 
 export function runReport(shell: ShellState, frame: FrameOf<'report'>): Next {
@@ -107,6 +108,15 @@ export function runReport(shell: ShellState, frame: FrameOf<'report'>): Next {
   shell.status = 0;
   const shown = report.show(shell.text);
   return writeText(shell, 1, shown === '' || shown.endsWith('\n') ? shown : `${shown}\n`);
+}
+
+/** The line `Rights: 0x…` of /proc/self/status as the names of --caps. */
+export function showRights(text: string): string {
+  const bits = Number(/^Rights:\s+(0x[0-9a-f]+)/m.exec(text)?.[1] ?? 0);
+  const held = Object.entries(capabilityNames).map(
+    ([name, bit]) => `${name.padEnd(12)}${(bits & bit) !== 0 ? 'held' : '-'}\n`,
+  );
+  return held.join('');
 }
 
 /** Kibibytes of a line `Name:   123 kB` of /proc/meminfo. */

@@ -158,7 +158,7 @@ export function runExecute(shell: ShellState, frame: FrameOf<'execute'>): Next {
       }
       return executeFailed(shell, frame, '');
     case 4:
-      return executeFailed(shell, frame, shell.value < 0 ? '' : shell.text.split('\n')[0].trim());
+      return executeFailed(shell, frame, shell.value < 0 ? '' : refusalReason(shell.text, frame));
     default: {
       const firstLine = shell.text.slice(0, 512).split('\n')[0];
       if (shell.value < 0 || firstLine.includes('\0')) return executeFailed(shell, frame, '');
@@ -175,6 +175,13 @@ export function runExecute(shell: ShellState, frame: FrameOf<'execute'>): Next {
       return null;
     }
   }
+}
+
+/** The kernel's words, without the path in front of them. */
+function refusalReason(text: string, frame: FrameOf<'execute'>): string {
+  const line = text.split('\n')[0].trim();
+  const path = `${frame.candidates[frame.index] ?? ''}: `;
+  return line.startsWith(path) ? line.slice(path.length) : line;
 }
 
 function executeFailed(shell: ShellState, frame: FrameOf<'execute'>, why: string): null {
