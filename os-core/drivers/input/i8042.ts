@@ -7,7 +7,9 @@
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import type { Machine } from '../../../devices/contract/machine.ts';
+import { Signal } from '../../abi/signal.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
+import { plainInformation, sendSignal } from '../../kernel/process/signals.ts';
 import type { InterruptHandler } from '../../kernel/traps/interrupts.ts';
 import type { Keyboard } from './keyboard.ts';
 import type { Mouse } from './mouse.ts';
@@ -135,7 +137,16 @@ export class KeyboardController implements InterruptHandler {
       if ((status & FROM_MOUSE) !== 0) this.mouse.receive(byte, kernel.nowNanos());
       else this.keyboard.receive(byte);
     }
+    if (this.keyboard.powerPressed) this.askForPowerOff(kernel);
     return any;
+  }
+
+  /** The power key asks the first process for an orderly end (SIGPWR, as a UPS daemon would). */
+  private askForPowerOff(kernel: Kernel): void {
+    this.keyboard.powerPressed = false;
+    kernel.log('[input] power key');
+    const first = kernel.processes.find(1);
+    if (first !== null) sendSignal(kernel, first, plainInformation(Signal.SIGPWR));
   }
 }
 registerClass('drivers.KeyboardController', 1, KeyboardController);

@@ -6,7 +6,7 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import { InputKind, KeyAction, KeyModifier } from '../../abi/input.ts';
 import type { InputNode } from './input-queue.ts';
 import { characterOf, keyMaps, usKeyMap } from './keymaps.ts';
-import { ScanCodeDecoder } from './scan-code-decoder.ts';
+import { KEY_POWER, ScanCodeDecoder } from './scan-code-decoder.ts';
 
 const KEYS = 128;
 const KEY_CAPS_LOCK = 58;
@@ -26,6 +26,8 @@ export class Keyboard {
   private readonly decoder: ScanCodeDecoder = new ScanCodeDecoder();
   private readonly down: Uint8Array = new Uint8Array(KEYS);
   private locks = 0;
+  /** The power key has been pressed; who acts on it clears it. */
+  powerPressed = false;
   private mapName: string = usKeyMap.name;
   private readonly node: InputNode;
 
@@ -47,6 +49,10 @@ export class Keyboard {
     // A release of a key that is not held (pressed before we listened) is no event.
     if (!pressed && !held) return;
     this.down[keyCode] = pressed ? 1 : 0;
+    if (keyCode === KEY_POWER) {
+      this.powerPressed ||= pressed && !held;
+      return;
+    }
     if (pressed && !held && keyCode === KEY_CAPS_LOCK) this.locks ^= KeyModifier.capsLock;
     if (pressed && !held && keyCode === KEY_NUM_LOCK) this.locks ^= KeyModifier.numLock;
     const modifiers = this.modifiers();

@@ -12,6 +12,8 @@ const PREFIX_PAUSE = 0xe1;
 const RELEASE = 0x80;
 const LAST_PLAIN_CODE = 0x58;
 const KEY_PAUSE = 119;
+/** The ACPI power key of keyboards (Linux input-event-codes.h). */
+export const KEY_POWER = 116;
 
 const extendedKeys: ReadonlyMap<number, number> = new Map([
   [0x1c, 96],
@@ -33,6 +35,7 @@ const extendedKeys: ReadonlyMap<number, number> = new Map([
   [0x5b, 125],
   [0x5c, 126],
   [0x5d, 127],
+  [0x5e, KEY_POWER],
 ]);
 
 export class ScanCodeDecoder {
