@@ -8,6 +8,10 @@
 //   updateSurface   argument0 = x | y << 16, argument1 = width | height << 16; payload = rows tightly packed
 //   scene           payload = UTF-8 JSON of Scene (os-core/abi/scene.ts), at most 64 KiB
 //   cursor          argument0 = x | y << 16, argument1 = CursorShape
+//   showScene       argument0 = 1: show the scene, 0: the boot framebuffer
+//
+// One write is one message. A read gives 8 bytes: u32 width, u32 height of the desktop in pixels. One opener at a time (EBUSY); when
+// it closes, its surfaces go and the boot framebuffer is shown.
 //
 // A cell is 12 bytes: u32 code point (bits 0-20) and attributes (bits 24-31, CellAttribute), u32 foreground 0x00RRGGBB,
 // u32 background 0x00RRGGBB. The right half of a wide character has code point 0.
