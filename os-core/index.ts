@@ -10,6 +10,7 @@ import { startProgram } from './kernel/process/lifecycle.ts';
 import { newFileTable, vfsSubsystem } from './kernel/vfs/subsystem.ts';
 import type { SystemTask } from './sdk/system-task.ts';
 import { sha256Of, type TrustedKey, verifyProgram } from './security/program-signature.ts';
+import { desktopTask } from './services/index.ts';
 import { initTask } from './services/init/init.ts';
 import { builtinNames } from './shell/builtins/names.ts';
 import { shellTask } from './shell/index.ts';
@@ -27,7 +28,7 @@ export interface SystemOptions {
   readonly init: readonly string[];
 }
 
-const systemTasks = [initTask, shellTask] as readonly SystemTask<unknown>[];
+const systemTasks = [initTask, shellTask, desktopTask] as readonly SystemTask<unknown>[];
 
 function environmentOf(machine: Machine, trustedKeys: readonly TrustedKey[]): KernelEnvironment {
   return {

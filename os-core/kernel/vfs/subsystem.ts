@@ -95,13 +95,13 @@ registerClass('vfs.EuroFsWork', 1, EuroFsWork);
 const SLEEP = 1;
 
 /**
- * Mounts the root and, where it has the folders, /dev, /dev/shm, /proc and /tmp; wakes who waited for the root. 0 or PENDING (nothing is
+ * Mounts the root and, where it has the folders, /dev, /dev/shm, /proc, /run and /tmp; wakes who waited for the root. 0 or PENDING (nothing is
  * mounted yet then).
  */
 export function mountAll(kernel: Kernel, task: Task, root: FileSystem, devices: DeviceRegistry | null): number {
   const vfs = Vfs.of(kernel);
   const folders = new Map<string, number>();
-  for (const name of ['dev', 'proc', 'tmp']) {
+  for (const name of ['dev', 'proc', 'run', 'tmp']) {
     const inode = root.lookup(kernel, task, root.rootInode, name);
     if (inode === PENDING) return PENDING;
     if (inode >= 0) folders.set(name, inode);
@@ -115,6 +115,7 @@ export function mountAll(kernel: Kernel, task: Task, root: FileSystem, devices: 
   };
   over('proc', new ProcFileSystem());
   over('tmp', new MemoryFileSystem(memoryBlocks, 0o1777));
+  over('run', new MemoryFileSystem(memoryBlocks, 0o755));
   if (devices !== null) {
     const dev = new DeviceFileSystem(devices);
     over('dev', dev);
