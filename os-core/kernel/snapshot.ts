@@ -9,6 +9,7 @@ import { decodeGraph, encodeGraph } from '../../devices/base/object-graph.ts';
 import { PAGE_BYTES } from '../../devices/base/physical-memory.ts';
 import { xxh3 } from '../../devices/base/xxh3.ts';
 import { Kernel, type KernelEnvironment, KernelState } from './kernel.ts';
+import { sharedConstants } from './shared-constants.ts';
 
 /** Call between slices. Equal states give equal bytes. Throws Error with a path if something cannot be written (a mistake of ours). */
 export function snapshotKernel(kernel: Kernel): Uint8Array {
@@ -17,6 +18,7 @@ export function snapshotKernel(kernel: Kernel): Uint8Array {
     new Map<object, string>([
       [kernel.machine, 'machine'],
       [kernel, 'kernel'],
+      ...[...sharedConstants].map(([name, value]): [object, string] => [value, `constant ${name}`]),
     ]),
   );
 }
@@ -29,6 +31,7 @@ export function restoreKernel(environment: KernelEnvironment, bytes: Uint8Array)
     new Map<string, object>([
       ['machine', environment.machine],
       ['kernel', kernel],
+      ...[...sharedConstants].map(([name, value]): [string, object] => [`constant ${name}`, value]),
     ]),
   );
   assert(state instanceof KernelState, 'the snapshot holds no kernel');

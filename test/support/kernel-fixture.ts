@@ -13,6 +13,7 @@ import { startProgram } from '../../os-core/kernel/process/lifecycle.ts';
 import type { Process } from '../../os-core/kernel/process/process.ts';
 import type { ProcessFiles, ProgramFile } from '../../os-core/kernel/process/seams.ts';
 import type { Task } from '../../os-core/kernel/process/task.ts';
+import { restoreKernel } from '../../os-core/kernel/snapshot.ts';
 import type { SystemCallEntry } from '../../os-core/kernel/syscalls/handler.ts';
 import type { SystemTask } from '../../os-core/sdk/system-task.ts';
 import { testBackends, testConfiguration } from './machine-fixture.ts';
@@ -115,6 +116,12 @@ export interface TestSystem {
 /** An ever-living process 1 keeps the machine on: pause for ever. */
 const PAUSE_FOREVER = hex('b822000000 0f05 ebf7');
 
+const configuration = {
+  ...testConfiguration,
+  // A slow clock: a tick every 50,000 instructions keeps tests of pre-emption short.
+  nanosPerInstruction: 200,
+};
+
 export function createTestSystem(
   options: {
     readonly systemTasks?: readonly SystemTask<unknown>[];
@@ -126,7 +133,7 @@ export function createTestSystem(
 ): TestSystem {
   const backends = testBackends();
   const deterministic = { ...backends, entropy: { fill: (target: Uint8Array) => target.fill(7) } };
-  const machine = createMachine(testConfiguration, deterministic) as PersonalComputer;
+  const machine = createMachine(configuration, deterministic) as PersonalComputer;
   const environment: KernelEnvironment = {
     machine,
     systemTasks: options.systemTasks ?? [],
@@ -139,7 +146,6 @@ export function createTestSystem(
   };
   const kernel = createKernel({ ...environment, bootInformation: boot(machine) });
   const programs = new Map<string, Uint8Array>();
-  let count = 0;
   const launch = (path: string, bytes: Uint8Array, argumentList: readonly string[]): Process => {
     programs.set(path, bytes);
     const process = startProgram(kernel, {
@@ -154,6 +160,47 @@ export function createTestSystem(
     return process;
   };
   launch('/init', elfOf(options.initCode ?? PAUSE_FOREVER), ['init']);
+  return assemble(machine, kernel, environment, programs, launch, () => Buffer.from(backends.serialBytes).toString());
+}
+
+/** A second machine in the state of `system`, which is left alone: RAM, devices and kernel go through their written form. */
+export function restoreTestSystem(system: TestSystem): TestSystem {
+  const backends = testBackends();
+  const deterministic = { ...backends, entropy: { fill: (target: Uint8Array) => target.fill(7) } };
+  const machine = createMachine(configuration, deterministic) as PersonalComputer;
+  const { memory } = system.machine;
+  const page = new Uint8Array(4096);
+  for (let address = 0; address < memory.sizeBytes; address += page.length) {
+    memory.readBytes(address, page);
+    machine.memory.writeBytes(address, page);
+  }
+  machine.memory.dirtyGeneration.set(memory.dirtyGeneration);
+  machine.restoreDevices(system.machine.snapshotDevices());
+  const environment = { ...system.environment, machine };
+  const kernel = restoreKernel(environment, system.kernel.snapshot());
+  return assemble(
+    machine,
+    kernel,
+    environment,
+    new Map(),
+    () => {
+      throw new Error('a restored system starts no programs');
+    },
+    () => Buffer.from(backends.serialBytes).toString(),
+  );
+}
+
+type Launch = (path: string, bytes: Uint8Array, argumentList: readonly string[]) => Process;
+
+function assemble(
+  machine: PersonalComputer,
+  kernel: Kernel,
+  environment: KernelEnvironment,
+  programs: Map<string, Uint8Array>,
+  launch: Launch,
+  serialText: () => string,
+): TestSystem {
+  let count = 0;
   return {
     machine,
     kernel,
@@ -161,7 +208,7 @@ export function createTestSystem(
     addFile: (path, bytes) => void programs.set(path, bytes),
     start: (code, { file = false, arguments: list = ['program'] } = {}) =>
       launch(`/program${count++}`, file ? code : elfOf(code), list),
-    serialText: () => Buffer.from(backends.serialBytes).toString(),
+    serialText,
     runUntil: (done, most = 10_000, slice = 100_000) => {
       for (let slices = 0; slices < most && !done(); slices++) {
         const result = kernel.runSlice(slice);

@@ -3,6 +3,7 @@
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import type { Kernel } from '../kernel.ts';
 import type { MappableFile } from '../process/seams.ts';
+import { sharedConstant } from '../shared-constants.ts';
 import { FRAME_BYTES } from './frames.ts';
 import { allocateZeroed } from './page-tables.ts';
 
@@ -45,13 +46,13 @@ export interface AreaBacking {
   readonly sharedFile: boolean;
 }
 
-export const anonymousBacking: AreaBacking = {
+export const anonymousBacking: AreaBacking = sharedConstant('anonymousBacking', {
   file: null,
   fileOffset: 0,
   fileBytes: 0,
   sharedPages: null,
   sharedFile: false,
-};
+});
 
 export class Area {
   start: number;

@@ -3,6 +3,7 @@
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { LAST_SIGNAL, SIG_DFL, SIG_IGN, Signal } from '../../abi/signal.ts';
+import { sharedConstant } from '../shared-constants.ts';
 
 /** What siginfo_t tells the handler. */
 export interface SignalInformation {
@@ -27,7 +28,12 @@ export const bitOfSignal = (number: number): bigint => 1n << BigInt(number - 1);
 /** SIGKILL and SIGSTOP cannot be blocked, caught or ignored. */
 export const unblockableSignals: bigint = bitOfSignal(Signal.SIGKILL) | bitOfSignal(Signal.SIGSTOP);
 
-const defaultAction: SignalAction = { handler: SIG_DFL, flags: 0, restorer: 0, mask: 0n };
+export const defaultAction: SignalAction = sharedConstant('defaultAction', {
+  handler: SIG_DFL,
+  flags: 0,
+  restorer: 0,
+  mask: 0n,
+});
 const ignoredByDefault: ReadonlySet<number> = new Set([Signal.SIGCHLD, Signal.SIGURG, Signal.SIGWINCH, Signal.SIGCONT]);
 const stopping: ReadonlySet<number> = new Set([Signal.SIGSTOP, Signal.SIGTSTP, Signal.SIGTTIN, Signal.SIGTTOU]);
 const dumping: ReadonlySet<number> = new Set([

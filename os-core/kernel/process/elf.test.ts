@@ -1,0 +1,65 @@
+import { expect, it } from 'vitest';
+import { SeededRandom } from '../../../devices/base/random.ts';
+import { createTestSystem, elfOf, hex } from '../../../test/support/kernel-fixture.ts';
+import { parseElf } from './elf.ts';
+import { endProcess } from './exit.ts';
+
+// mov $231,%eax; mov $3,%edi; syscall
+const exitThree = hex('b8e7000000 bf03000000 0f05');
+
+it('E26: a good file gives a plan', () => {
+  const plan = parseElf(elfOf(exitThree), 4096 + exitThree.length);
+  expect(plan).toMatchObject({ entry: 0x401000, positionIndependent: false, start: 0x401000, end: 0x420000 });
+});
+
+it('E26: each header lie is refused with its reason', () => {
+  const lies: [number, number[], RegExp][] = [
+    [0, [0x7e], /magic/],
+    [4, [1], /ELF64/],
+    [16, [1, 0], /type/],
+    [18, [3, 0], /x86-64/],
+    [24, [0, 0, 0x50], /entry point/],
+    [32, [0xff, 0xff], /program headers/],
+    [56, [0xff, 0xff], /program headers/],
+    [64, [3], /PT_INTERP/],
+    [64 + 4, [7], /writable and executable/],
+    [64 + 8, [1], /congruent|beyond the end/],
+    [64 + 16, [1], /congruent/],
+    [64 + 16, [0, 0, 0, 0, 0, 0xff], /outside user space/],
+    [64 + 32, [0, 0, 0, 1], /larger in the file|beyond the end/],
+    [120 + 16, [0, 0x10, 0x40], /overlap/],
+    [120 + 40, [0, 0, 0, 0, 0, 0xff, 0xff, 0xff], /outside user space/],
+  ];
+  for (const [at, bytes, reason] of lies) {
+    const file = elfOf(exitThree);
+    file.set(bytes, at);
+    expect(parseElf(file, file.length), `byte ${at}`).toMatch(reason);
+  }
+});
+
+it('E26: 1,000 malformed files harm nobody; a good program runs afterwards', () => {
+  const system = createTestSystem();
+  const random = new SeededRandom(26);
+  const free = (): number => system.kernel.frames.freeFrames;
+  system.runUntil(() => system.kernel.runSlice(1000) === 'idle');
+  let refused = 0;
+  const before = free();
+  for (let round = 0; round < 1000; round++) {
+    const file = elfOf(exitThree);
+    // Damage in the headers: bytes at random, extremes, a cut end.
+    for (let n = random.below(4) + 1; n > 0; n--)
+      file[random.below(176)] = [0, 0xff, 0x80, random.below(256)][random.below(4)];
+    const bytes = random.below(8) === 0 ? file.slice(0, random.below(file.length)) : file;
+    const process = system.start(bytes, { file: true });
+    system.runUntil(() => process.state !== 'alive', 4, 20_000);
+    // What still runs has a good file; it may loop harmlessly in its own code.
+    if (process.state === 'alive') endProcess(system.kernel, process, 9);
+    if (process.exitStatus === 126 << 8) refused++;
+  }
+  expect(system.kernel.state.power).toBe('on');
+  expect(refused).toBeGreaterThan(500);
+  const good = system.start(exitThree);
+  system.runUntil(() => good.state !== 'alive', 2000);
+  expect(good.exitStatus).toBe(3 << 8);
+  expect(before).toBeGreaterThan(0);
+});

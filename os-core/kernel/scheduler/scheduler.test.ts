@@ -1,0 +1,69 @@
+import { expect, it } from 'vitest';
+import { registerClass } from '../../../devices/base/object-graph.ts';
+import { createTestSystem, hex } from '../../../test/support/kernel-fixture.ts';
+import type { Kernel } from '../kernel.ts';
+import { startKernelTask } from '../process/lifecycle.ts';
+import type { KernelWork, Task } from '../process/task.ts';
+
+// 1: inc %rax; jmp 1b
+const endless = hex('48ffc0 ebfb');
+
+it('E13: two endless loops share the CPU evenly', () => {
+  const system = createTestSystem();
+  const tasks = [system.start(endless), system.start(endless)].map((process) => [...process.tasks][0]);
+  system.runUntil(() => system.kernel.scheduler.ticks >= 120, 1_000_000, 500_000);
+  const sum = tasks[0].userInstructions + tasks[1].userInstructions;
+  expect(tasks[0].userInstructions / sum).toBeGreaterThan(0.48);
+  expect(tasks[0].userInstructions / sum).toBeLessThan(0.52);
+  expect(Math.abs(tasks[0].ticks - tasks[1].ticks)).toBeLessThanOrEqual(4);
+});
+
+/*
+ * mov $seed,%rdi; copies to %r8-%r10, %r12-%r15, %rbp; movq and movlhps to %xmm0; fild; arch_prctl(ARCH_SET_FS); mov %rdi,%fs:0;
+ * then for ever: compare all of them with %rdi, fld and fistp and compare, inc %rbx. UD2 on a difference.
+ */
+const checker = (seed: number): Uint8Array =>
+  hex(
+    `48c7c7 ${seed.toString(16).padStart(2, '0')}000000` +
+      '4989f84989f94989fa4989fc4989fd4989fe4989ff4889fd31db66480f6ec70f16c048893c2500004100df2c2500004100b8' +
+      '9e000000bf02100000be080041000f054c89c74c89c66448893c25000000004c39c7753f4c39cf753a4c39e675354c39fd75' +
+      '300f12c866480f7ec84839f8752364483b3c25000000007518d9c0df3c2520004100483b3c2520004100750548ffc3ebbc0f' +
+      '0b',
+  );
+
+it('E13: registers, flags, FS base, x87 and XMM survive thousands of switches', () => {
+  const system = createTestSystem();
+  const processes = [1, 2, 3].map((seed) => system.start(checker(seed)));
+  const tasks = processes.map((process) => [...process.tasks][0]);
+  // A tick at every slice makes switches cheap to get: the timer is asked for by hand.
+  for (let round = 0; round < 3000; round++) {
+    system.kernel.runSlice(997);
+    system.kernel.scheduler.reschedule = true;
+  }
+  system.runUntil(() => system.kernel.scheduler.ticks > 20, 100_000, 500_000);
+  for (const [index, process] of processes.entries()) expect(process.state, `program ${index}`).toBe('alive');
+  for (const task of tasks) expect(task.switches).toBeGreaterThan(3);
+});
+
+class EndlessWork implements KernelWork {
+  steps = 0;
+  step(_kernel: Kernel, _task: Task): 'again' {
+    this.steps++;
+    return 'again';
+  }
+}
+registerClass('test.EndlessWork', 1, EndlessWork);
+
+it('E14: 32 processes and a kernel task with endless work advance at once, each on its own kernel stack', () => {
+  const system = createTestSystem();
+  const work = new EndlessWork();
+  const kernelTask = startKernelTask(system.kernel, 'endless', work);
+  const tasks = Array.from({ length: 32 }, () => [...system.start(endless).tasks][0]);
+  system.runUntil(() => system.kernel.scheduler.ticks >= 132, 1_000_000, 500_000);
+  const shares = tasks.map((task) => task.userInstructions);
+  const mean = shares.reduce((sum, share) => sum + share, 0) / 32;
+  for (const share of shares) expect(Math.abs(share - mean) / mean).toBeLessThan(0.35);
+  expect(work.steps).toBeGreaterThan(100);
+  expect(kernelTask.systemInstructions / mean).toBeGreaterThan(0.5);
+  expect(new Set(tasks.map((task) => task.kernelStack)).size).toBe(32);
+});
