@@ -1,4 +1,4 @@
-// Picks the generated handlers of hot forms (generate/fast-handlers.mjs); what has none goes the general way.
+// Picks the generated handlers of hot forms (build/generate/cpu-fast-handlers.mjs); what has none goes the general way.
 
 import type { Handler, Instruction } from '../decode/instruction.ts';
 import { addHandlers } from './generated/add.ts';

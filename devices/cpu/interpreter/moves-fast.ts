@@ -1,4 +1,4 @@
-// Picks the generated handlers of hot moves (generate/fast-handlers.mjs); what has none goes the general way.
+// Picks the generated handlers of hot moves (build/generate/cpu-fast-handlers.mjs); what has none goes the general way.
 
 import type { Handler, Instruction } from '../decode/instruction.ts';
 import { moveHandlers } from './generated/move.ts';
