@@ -279,11 +279,13 @@ export class Compositor {
     let first = this.order.length - 1;
     while (first >= 0 && !this.order[first].hides(clip)) first--;
     if (first < 0) {
+      // Dock and panel belong to the desktop's ground: windows pass over them, as the window server's hit test says.
       if (this.wallpaper) nodes.push(this.wallpaper.mesh);
+      nodes.push(...this.dock.nodes, ...this.panel.nodes);
       first = 0;
     }
     for (const window of this.order.slice(first)) nodes.push(...window.nodes);
-    nodes.push(...this.dock.nodes, ...this.panel.nodes, ...this.cursor.nodes);
+    nodes.push(...this.cursor.nodes);
     return nodes;
   }
 }

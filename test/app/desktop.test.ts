@@ -181,6 +181,7 @@ describe('desktop window', () => {
           { ...inspector, surface: 99 },
           { ...terminal, id: 5, x: -4000, y: 2000 },
           { ...terminal, id: 6, x: 300, y: 860, width: 8000, height: 3000, title: 'x'.repeat(256) },
+          { ...terminal, id: 9, x: 20, y: 560, title: 'over the dock' },
           { ...terminal, id: 7, x: 900, y: 700, width: 1, height: 1 },
           { ...terminal, id: 8, x: 850, y: 600, width: 120, height: 60, title: 'W'.repeat(200), focused: false },
         ],
