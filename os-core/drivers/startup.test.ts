@@ -1,7 +1,13 @@
 // The drivers against the real chips: machine, loader, kernel core, drivers. No program runs here.
 
 import { describe, expect, it } from 'vitest';
-import type { BlockBackend, ConsoleBackend, MachineBackends, NetworkBackend } from '../../devices/backends/backends.ts';
+import type {
+  BlockBackend,
+  ConsoleBackend,
+  DisplayBackend,
+  MachineBackends,
+  NetworkBackend,
+} from '../../devices/backends/backends.ts';
 import type { HostMachine } from '../../devices/contract/host-machine.ts';
 import { createMachine } from '../../devices/machine/index.ts';
 import { testBackends, testConfiguration } from '../../test/support/machine-fixture.ts';
@@ -326,5 +332,44 @@ describe('drivers against the chips', () => {
     expect(ask(machine, copy, () => drivers.disks[0].flush(), 'pending')).toBe('done');
     expect(ask(machine, copy, () => drivers.disks[0].read(3), null)?.[0]).toBe(9);
     expect(backend.bytes[3 * 4096]).toBe(9);
+  });
+
+  it('D3: surfaces, damage, scene and cursor reach the viewer', () => {
+    const seen: string[] = [];
+    const display: DisplayBackend = {
+      framebuffer: () => undefined,
+      showScene: (on) => seen.push(`show ${on}`),
+      surfaceCreated: (id, kind, width, height) => seen.push(`create ${id} ${kind} ${width}x${height}`),
+      surfaceDestroyed: (id) => seen.push(`destroy ${id}`),
+      surfaceDamaged: (id, x, y, width, height, data) =>
+        seen.push(`damage ${id} ${x},${y} ${width}x${height} ${data[0]} ${data.length}`),
+      scene: (json) => seen.push(`scene ${new TextDecoder().decode(json)}`),
+      cursor: (x, y, shape) => seen.push(`cursor ${x},${y} ${shape}`),
+    };
+    const { machine, kernel, drivers } = start({ display });
+    const driver = drivers.display;
+    if (driver === null) throw new Error('no display');
+    // The reset at start shows the framebuffer.
+    seen.length = 0;
+    expect([driver.width, driver.height]).toEqual([640, 480]);
+    expect(driver.createSurface(kernel, 1, 20, 5, 0)).toBe(0);
+    expect(driver.createSurface(kernel, 1, 20, 5, 0)).toBe(-17);
+    expect(driver.createSurface(kernel, 65, 20, 5, 0)).toBe(-22);
+    expect(driver.checkUpdate(1, 18, 4, 3, 1, 36)).toBe(-22);
+    expect(driver.checkUpdate(1, 2, 3, 4, 2, 96)).toBe(48);
+    machine.memory.fill(driver.rowAddress(1, 2, 3), 48, 77);
+    driver.damage(kernel, 1, 2, 3, 4, 2);
+    driver.scene(kernel, new TextEncoder().encode('{}'));
+    driver.showScene(kernel, true);
+    driver.cursor(kernel, 5 | (6 << 16), 1);
+    pass(machine, kernel, 5);
+    expect(driver.destroySurface(kernel, 1)).toBe(0);
+    pass(machine, kernel, 5);
+    expect(seen.slice().sort()).toEqual(
+      ['create 1 cells 20x5', 'damage 1 2,3 4x2 77 96', 'scene {}', 'show true', 'cursor 5,6 1', 'destroy 1'].sort(),
+    );
+    expect(seen[0]).toBe('create 1 cells 20x5');
+    expect(seen[seen.length - 1]).toBe('destroy 1');
+    expect(driver.refused).toBe(0);
   });
 });
