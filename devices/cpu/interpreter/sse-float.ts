@@ -78,6 +78,49 @@ function arithmetic32(operation: number, lanes: number, even = operation): WideO
   };
 }
 
+/** Besides host rounding: PE is already set, so that nobody needs to know whether a result is exact. */
+function hostRoundingInexact(core: CpuCore): boolean {
+  return (core.words[MXCSR] & 0x7fe0) === 0x1fa0;
+}
+
+/** ADDSD, SUBSD, MULSD and DIVSD: the common case without the loop over lanes and the error terms. */
+function scalar64(operation: number): WideOperation {
+  const general = arithmetic64(operation, 1);
+  const finish = (core: CpuCore, d: number, s: number, a: number, b: number, result: number): void => {
+    const magnitude = Math.abs(result);
+    // Strictly above the smallest normal number: a product rounded up to it was tiny before. Zero only if no operand vanished.
+    if (magnitude > 2 ** -1022 && magnitude < Infinity && plain64(a) && plain64(b) && hostRoundingInexact(core))
+      core.floats64[d >> 1] = result;
+    else general(core, d, s, 4, 0);
+  };
+  switch (operation) {
+    case BinaryOperation.add:
+      return (core, d, s) => {
+        const a = core.floats64[d >> 1];
+        const b = core.floats64[s >> 1];
+        finish(core, d, s, a, b, a + b);
+      };
+    case BinaryOperation.subtract:
+      return (core, d, s) => {
+        const a = core.floats64[d >> 1];
+        const b = core.floats64[s >> 1];
+        finish(core, d, s, a, b, a - b);
+      };
+    case BinaryOperation.multiply:
+      return (core, d, s) => {
+        const a = core.floats64[d >> 1];
+        const b = core.floats64[s >> 1];
+        finish(core, d, s, a, b, a * b);
+      };
+    default:
+      return (core, d, s) => {
+        const a = core.floats64[d >> 1];
+        const b = core.floats64[s >> 1];
+        finish(core, d, s, a, b, a / b);
+      };
+  }
+}
+
 function family(stem: string, operation: number): { [name: string]: HandlerSelector } {
   return {
     [`${stem}ps`]: wide(arithmetic32(operation, 4)),
@@ -306,6 +349,10 @@ export const floatHandlers: { readonly [operation: string]: HandlerSelector } = 
   ...family('sub', BinaryOperation.subtract),
   ...family('mul', BinaryOperation.multiply),
   ...family('div', BinaryOperation.divide),
+  addsd: wide(scalar64(BinaryOperation.add)),
+  subsd: wide(scalar64(BinaryOperation.subtract)),
+  mulsd: wide(scalar64(BinaryOperation.multiply)),
+  divsd: wide(scalar64(BinaryOperation.divide)),
   ...family('min', BinaryOperation.minimum),
   ...family('max', BinaryOperation.maximum),
   ...family('sqrt', BinaryOperation.squareRoot),
