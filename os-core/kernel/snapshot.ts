@@ -8,6 +8,7 @@ import { assert } from '../../devices/base/assert.ts';
 import { decodeGraph, encodeGraph } from '../../devices/base/object-graph.ts';
 import { PAGE_BYTES } from '../../devices/base/physical-memory.ts';
 import { xxh3 } from '../../devices/base/xxh3.ts';
+import type { DeviceSnapshot } from '../../devices/contract/device.ts';
 import { Kernel, type KernelEnvironment, KernelState } from './kernel.ts';
 import { sharedConstants } from './shared-constants.ts';
 
@@ -39,6 +40,13 @@ export function restoreKernel(environment: KernelEnvironment, bytes: Uint8Array)
   return kernel;
 }
 
+/** Counters of TLB hits and the like tell of the engine's caches, which are not part of the machine's state. */
+function withoutStatistics(device: DeviceSnapshot): unknown {
+  const { state } = device;
+  if (state === null || typeof state !== 'object' || !('statistics' in state)) return device;
+  return { ...device, state: { ...state, statistics: null } };
+}
+
 const isZero = (words: Int32Array, first: number, count: number): boolean => {
   for (let i = first; i < first + count; i++) if (words[i] !== 0) return false;
   return true;
@@ -48,7 +56,7 @@ const isZero = (words: Int32Array, first: number, count: number): boolean => {
  * One hash over RAM (pages that are not all zero), the devices (as given: their written form) and the kernel. 16 hexadecimal digits.
  * `devices`: HostMachine.snapshotDevices().
  */
-export function stateHash(kernel: Kernel, devices: unknown): string {
+export function stateHash(kernel: Kernel, devices: readonly DeviceSnapshot[]): string {
   const { memory } = kernel.machine;
   const pages: number[] = [];
   for (let page = 0; page < memory.dirtyGeneration.length; page++)
@@ -62,7 +70,7 @@ export function stateHash(kernel: Kernel, devices: unknown): string {
     view.setUint32(index * 16, page, true);
     view.setBigUint64(index * 16 + 8, xxh3(copy), true);
   }
-  view.setBigUint64(pages.length * 16, xxh3(encodeGraph(devices)), true);
+  view.setBigUint64(pages.length * 16, xxh3(encodeGraph(devices.map(withoutStatistics))), true);
   view.setBigUint64(pages.length * 16 + 8, xxh3(snapshotKernel(kernel)), true);
   return xxh3(parts).toString(16).padStart(16, '0');
 }
