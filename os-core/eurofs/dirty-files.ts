@@ -22,13 +22,14 @@ export class DirtyFile {
   chunkEstimate = 0;
   private lastChunk = -1;
 
-  set(index: number, block: Uint8Array): void {
-    const chunk = Math.floor(index / CHUNK_BLOCKS);
-    if (chunk !== this.lastChunk) {
-      this.lastChunk = chunk;
-      this.chunkEstimate++;
-    }
+  /** Enters a block; 1 if it lies in another chunk than the one before, else 0. */
+  set(index: number, block: Uint8Array): number {
     this.blocks.set(index, block);
+    const chunk = Math.floor(index / CHUNK_BLOCKS);
+    if (chunk === this.lastChunk) return 0;
+    this.lastChunk = chunk;
+    this.chunkEstimate++;
+    return 1;
   }
 }
 registerClass('eurofs.DirtyFile', 1, DirtyFile);
@@ -65,6 +66,7 @@ export function captureFiles(volume: Volume): number {
   }
   volume.dirtyFiles.clear();
   volume.dirtyBlockCount = 0;
+  volume.dirtyChunkCount = 0;
   return 0;
 }
 

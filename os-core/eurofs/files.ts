@@ -82,7 +82,7 @@ export function prepareWrite(volume: Volume, number: number, index: number, whol
     file = new DirtyFile();
     volume.dirtyFiles.set(number, file);
   }
-  file.set(index, block);
+  volume.dirtyChunkCount += file.set(index, block);
   volume.dirtyBlockCount++;
   return block;
 }
@@ -157,7 +157,7 @@ function cut(volume: Volume, inode: Inode, size: number): number {
       dirty.blocks.delete(index);
       volume.dirtyBlockCount--;
     }
-    if (dirty.blocks.size === 0) volume.dirtyFiles.delete(number);
+    if (dirty.blocks.size === 0) volume.dropDirtyFile(number);
   }
   return 0;
 }

@@ -22,11 +22,7 @@ export function reclaimOrphan(volume: Volume, inode: number): number {
     keys.push([type, offset]);
     offset++;
   }
-  const dirty = volume.dirtyFiles.get(inode);
-  if (dirty !== undefined) {
-    volume.dirtyBlockCount -= dirty.blocks.size;
-    volume.dirtyFiles.delete(inode);
-  }
+  volume.dropDirtyFile(inode);
   for (const [keyType, keyOffset] of keys) {
     if (keyType === ItemType.chunk) {
       const value = tree.get(inode, keyType, keyOffset);

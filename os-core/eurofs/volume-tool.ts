@@ -89,25 +89,27 @@ export class VolumeTool {
   private split(path: string): string[] {
     return path.split('/').filter((part) => part !== '' && part !== '.');
   }
-  /** Inode number of a path; symbolic links are not followed. Throws ENOENT. */
-  find(path: string): number {
+  /** Inode number of a path, or -ENOENT, -ENOTDIR. Symbolic links are not followed. */
+  private resolve(path: string): number {
     let at = ROOT_INODE;
-    for (const part of this.split(path))
-      at = this.call(path, () => {
-        const inode = getInode(this.volume, at);
-        if (typeof inode === 'number') return inode;
-        return inode.isDirectory ? namespace.lookup(this.volume, at, toByteString(part)) : -Errno.ENOTDIR;
-      });
+    for (const part of this.split(path)) {
+      const inode = getInode(this.volume, at);
+      if (typeof inode === 'number') return inode;
+      if (!inode.isDirectory) return -Errno.ENOTDIR;
+      at = namespace.lookup(this.volume, at, toByteString(part));
+      if (at < 0) return at;
+    }
     return at;
   }
+  /** Inode number of a path; symbolic links are not followed. Throws ENOENT. */
+  find(path: string): number {
+    return this.call(path, () => this.resolve(path));
+  }
   exists(path: string): boolean {
-    try {
-      this.find(path);
-      return true;
-    } catch (error) {
-      if (error instanceof EuroFsError && (error.errno === Errno.ENOENT || error.errno === Errno.ENOTDIR)) return false;
-      throw error;
-    }
+    const found = this.resolve(path);
+    if (found === -Errno.ENOENT || found === -Errno.ENOTDIR) return false;
+    if (found < 0) throw new EuroFsError(-found, path);
+    return true;
   }
   private parentOf(path: string): { directory: number; name: string } {
     const parts = this.split(path);

@@ -55,6 +55,8 @@ export class Volume implements NodeSource, NodePlacer {
   /** Unwritten blocks by inode number. */
   readonly dirtyFiles = new Map<number, DirtyFile>();
   dirtyBlockCount = 0;
+  /** Sum of the chunk estimates of dirtyFiles. */
+  dirtyChunkCount = 0;
   /** Open files and inodes in use elsewhere; their storage outlives their last name. */
   readonly openCounts = new Map<number, number>();
   /** Inodes without a name, to be freed when closed. */
@@ -122,6 +124,15 @@ export class Volume implements NodeSource, NodePlacer {
     return this.allocator.freeCount + waiting;
   }
 
+  /** Forgets the unwritten blocks of a file. */
+  dropDirtyFile(inode: number): void {
+    const file = this.dirtyFiles.get(inode);
+    if (file === undefined) return;
+    this.dirtyBlockCount -= file.blocks.size;
+    this.dirtyChunkCount -= file.chunkEstimate;
+    this.dirtyFiles.delete(inode);
+  }
+
   report(text: string): void {
     this.reportCount++;
     if (this.reports.length < MOST_REPORTS) this.reports.push(text);
@@ -158,9 +169,7 @@ export class Volume implements NodeSource, NodePlacer {
 
   /** Blocks that the next capture will take at most. */
   private committedBlocks(): number {
-    let chunks = 0;
-    for (const file of this.dirtyFiles.values()) chunks += file.chunkEstimate;
-    return 2 * this.tree.dirtyCount + this.dirtyBlockCount + 2 * (this.tree.height + 1) * chunks;
+    return 2 * this.tree.dirtyCount + this.dirtyBlockCount + 2 * (this.tree.height + 1) * this.dirtyChunkCount;
   }
 
   /**
