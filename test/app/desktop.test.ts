@@ -2,6 +2,7 @@
 
 import type { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Scene } from '../../electron/protocol/scene-schema.ts';
 import { differingPixels, expectGolden } from '../golden/golden.ts';
 import { Desktop } from './desktop.ts';
 import {
@@ -51,6 +52,25 @@ describe('desktop window', () => {
 
   test('D3, E50: the whole desktop is as designed', async () => {
     await desktop.play(desktopCommands());
+    expectGolden('desktop', await desktop.screenshot());
+  });
+
+  test.each([
+    [1024, 768],
+    [1920, 1080],
+  ])('E50: the desktop at %i x %i', async (width, height) => {
+    const { panel, dock } = desktopScene;
+    const top = Math.round((height - dock.height) / 2);
+    const scene: Scene = {
+      ...withWindow(desktopScene, 2, { x: width - 720, y: height - 560 }),
+      width,
+      height,
+      panel: { ...panel, x: width - 300 },
+      dock: { ...dock, y: top, tiles: dock.tiles.map((tile) => ({ ...tile, y: tile.y - dock.y + top })) },
+    };
+    await desktop.play([sceneCommand(scene)]);
+    expectGolden(`desktop-${width}x${height}`, await desktop.screenshot());
+    await desktop.play([sceneCommand(desktopScene)]);
     expectGolden('desktop', await desktop.screenshot());
   });
 

@@ -164,7 +164,7 @@ export class Desktop {
     );
   }
 
-  async until(condition: () => boolean, timeoutMillis = 20_000): Promise<void> {
+  async until(condition: () => boolean, timeoutMillis = 60_000): Promise<void> {
     const end = Date.now() + timeoutMillis;
     while (!condition()) {
       if (Date.now() > end) {
