@@ -125,7 +125,8 @@ const configuration = {
 export function createTestSystem(
   options: {
     readonly systemTasks?: readonly SystemTask<unknown>[];
-    readonly verify?: boolean;
+    /** Signature check by SHA-256 of the file; everything is signed by default. */
+    readonly isSigned?: (contentSha256: Uint8Array) => boolean;
     /** More rows for the system call table. */
     readonly extra?: readonly SystemCallEntry[];
     readonly initCode?: Uint8Array;
@@ -140,8 +141,10 @@ export function createTestSystem(
     subsystems: [driverSubsystem, { name: 'test', systemCalls: options.extra ?? [], start: () => undefined }],
     security: {
       sha256: (bytes) => Uint8Array.from(createHash('sha256').update(bytes).digest()),
-      verifyProgram: () =>
-        options.verify === false ? { ok: false, reason: 'not signed' } : { ok: true, keyName: 'test' },
+      verifyProgram: ({ contentSha256 }) =>
+        (options.isSigned?.(contentSha256) ?? true)
+          ? { ok: true, keyName: 'test' }
+          : { ok: false, reason: 'not signed' },
     },
   };
   const kernel = createKernel({ ...environment, bootInformation: boot(machine) });
