@@ -1,7 +1,7 @@
 // The application's menu. Its shortcuts use Ctrl+Alt (Cmd+Option), which leaves every plain key and Ctrl combination to the guest.
 // They are looked at before the page sees the key, because the page keeps all keys for the guest.
 
-import { app, type BrowserWindow, dialog, Menu, shell } from 'electron';
+import { app, type BrowserWindow, dialog, Menu } from 'electron';
 
 export interface MachineActions {
   start(): void;
@@ -10,8 +10,6 @@ export interface MachineActions {
   paste(): void;
   copy(): void;
 }
-
-const HOME_PAGE = 'https://www.euroos.eu/';
 
 export function installMenu(window: BrowserWindow, actions: MachineActions): void {
   const shortcuts = new Map<string, () => void>();
@@ -53,10 +51,7 @@ export function installMenu(window: BrowserWindow, actions: MachineActions): voi
     },
     {
       label: 'Help',
-      submenu: [
-        item('EuroOS on the Web', () => void shell.openExternal(HOME_PAGE)),
-        item('About EuroOS Workstation', () => about(window)),
-      ],
+      submenu: [item('About EuroOS Workstation', () => about(window))],
     },
   ]);
   Menu.setApplicationMenu(menu);
