@@ -93,6 +93,7 @@ function initOptions(builtins: readonly string[]): InitOptions {
       userId: root ? 0 : 1000,
       groupId: root ? 0 : 1000,
       capabilities: data.capabilities,
+      ownDevices: [],
       descriptors: [input, output, errors],
       builtins,
       waitForNetwork: data.waitForNetwork,

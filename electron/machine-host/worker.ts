@@ -62,6 +62,7 @@ const init: InitOptions = {
     userId: 1000,
     groupId: 1000,
     capabilities: ALL_ORDINARY_CAPABILITIES,
+    ownDevices: ['/dev/display', '/dev/input/keyboard', '/dev/input/mouse'],
     descriptors: ['/dev/null', '/dev/null', '/dev/null'],
     builtins: [],
     waitForNetwork: false,
@@ -91,8 +92,7 @@ class Inputs implements RingMessageHandler {
     if (this.display.acknowledge(sequence)) this.session.machine.displayAcknowledged();
   }
   power(action: PowerAction): void {
-    if (action === PowerAction.powerOff)
-      this.session.machine.typeScancodes(POWER_KEY);
+    if (action === PowerAction.powerOff) this.session.machine.typeScancodes(POWER_KEY);
     else this.session.stop();
   }
   paste(): void {}

@@ -67,6 +67,10 @@ function call(number: number, ...values: number[]): TaskRequest {
   return { call: number, arguments: values };
 }
 
+function changeOwner(path: string, userId: number, groupId: number): TaskRequest {
+  return { call: SystemCall.chown, arguments: [{ at: 0 }, userId, groupId], payload: bytesOf(`${path}\0`) };
+}
+
 /** Paths under which a command may lie, in order. */
 function candidatesFor(name: string, environment: readonly string[]): string[] {
   if (name.includes('/')) return [name];
@@ -100,6 +104,10 @@ function becomeMain(state: InitState, main: InitOptions['main']): void {
   state.steps = [
     { request: request.newSession(), essential: '' },
     ...descriptorSteps(main.descriptors),
+    ...main.ownDevices.map((device) => ({
+      request: changeOwner(device, main.userId, main.groupId),
+      essential: `hand over ${device}`,
+    })),
     // Where descriptor 0 is no terminal this is refused, and there is no controlling terminal, as it should be.
     { request: request.ioctlValue(0, Ioctl.TIOCSCTTY, 0), essential: '' },
     { request: call(SystemCall.setgid, main.groupId), essential: 'change the group' },

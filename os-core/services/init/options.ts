@@ -13,6 +13,8 @@ export interface InitOptions {
     readonly groupId: number;
     /** Rights that are kept (os-core/abi/capability.ts). */
     readonly capabilities: number;
+    /** Devices that are handed to the user before the program starts, as a login does with the seat. */
+    readonly ownDevices: readonly string[];
     /** Device files for descriptors 0, 1 and 2. */
     readonly descriptors: readonly [string, string, string];
     /** Built-ins of /bin/sh: such a command runs as `sh -c '"$@"'`. */
