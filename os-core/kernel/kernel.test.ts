@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { createTestSystem, hex } from '../../test/support/kernel-fixture.ts';
 import { SystemCall } from '../abi/system-call-numbers.ts';
 import type { SystemTask } from '../sdk/system-task.ts';
+import type { SystemCallEntry } from './syscalls/handler.ts';
 import { handleInterruptTrap } from './traps/traps.ts';
 
 it('E25: SYSCALL preserves all registers but RAX, RCX, R11', () => {
@@ -153,4 +154,22 @@ it('E55: a task image turns the process into a system task; it forks, sleeps and
   system.runUntil(() => unknown.state !== 'alive', 200);
   expect(unknown.exitStatus).toBe(126 << 8);
   expect(system.serialText()).toContain('there is no system task "nobody"');
+});
+
+it('E5: a failed assertion in the kernel ends on the panic screen, not in the host', () => {
+  const row: SystemCallEntry = {
+    number: 999,
+    name: 'broken',
+    capability: 0,
+    arguments: [],
+    handler: () => {
+      throw new Error('planted mistake');
+    },
+  };
+  const system = createTestSystem({ extra: [row] });
+  const process = system.start(hex('b8e7030000 0f05'));
+  system.runUntil(() => process.state !== 'alive', 200);
+  expect(system.kernel.state.power).toBe('panic');
+  expect(system.kernel.runSlice(1000)).toBe('panic');
+  expect(system.serialText()).toContain('planted mistake');
 });

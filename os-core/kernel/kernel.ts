@@ -36,6 +36,9 @@ import { DescriptorTables } from './traps/descriptor-tables.ts';
 import { Interrupts } from './traps/interrupts.ts';
 import { panicReport } from './traps/panic.ts';
 
+/** Lines of our own call stack that a panic logs. */
+const MAX_STACK_LINES = 9;
+
 /** A part of the kernel outside the core (vfs, drivers, network): its calls and its start at boot. */
 export interface Subsystem {
   readonly name: string;
@@ -171,7 +174,15 @@ export class Kernel {
 
   /** Runs until about `maxInstructions` are spent, nothing can run ('idle'), the machine is off, or the kernel has panicked. */
   runSlice(maxInstructions: number): SliceResult {
-    return runSlice(this, maxInstructions);
+    try {
+      return runSlice(this, maxInstructions);
+    } catch (error) {
+      // A failed assertion is a mistake of ours: it ends on the panic screen, never in the host.
+      const what = error instanceof Error ? error : new Error(String(error));
+      this.panic(what.message);
+      for (const line of (what.stack ?? '').split('\n').slice(1, MAX_STACK_LINES)) this.log(`[panic] ${line.trim()}`);
+      return 'panic';
+    }
   }
 
   /** A fault of the kernel's own: paints the panic screen, logs, and stops for good. */

@@ -127,6 +127,8 @@ export class TaskSignals {
   blocked = 0n;
   /** rt_sigsuspend, ppoll …: the mask to put back when the call is over. */
   savedMask: bigint | null = null;
+  /** rt_sigtimedwait: blocked signals that wake the task all the same. */
+  awaited = 0n;
   /** sigaltstack; size 0 = none. */
   alternateStack = 0;
   alternateStackBytes = 0;

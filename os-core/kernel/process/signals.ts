@@ -53,14 +53,14 @@ export function sendSignal(kernel: Kernel, process: Process, information: Signal
   if (isDropped(process, information)) return true;
   const set = target === undefined ? process.signals.pending : target.signals.pending;
   if (!set.add(information)) return false;
-  let woken = false;
+  const bit = bitOfSignal(number);
+  const takers: Task[] = [];
   for (const task of target === undefined ? process.tasks : [target]) {
     updateActionable(task);
-    if (task.signals.actionable && !woken) {
-      task.wake();
-      woken = task.state === TaskState.runnable && target !== undefined;
-    }
+    if (task.signals.actionable || (task.signals.awaited & bit) !== 0n) takers.push(task);
   }
+  // One thread is enough; one that is awake will take it on its way back to the program.
+  if (!takers.some((task) => task.state === TaskState.runnable)) takers[0]?.wake();
   return true;
 }
 

@@ -286,7 +286,7 @@ function schedGetaffinity(kernel: Kernel, task: Task, a: SystemCallArguments): n
 }
 
 function schedYield(kernel: Kernel): number {
-  kernel.scheduler.reschedule = true;
+  if (kernel.scheduler.hasRunnable) kernel.scheduler.reschedule = true;
   return 0;
 }
 

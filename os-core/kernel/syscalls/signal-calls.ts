@@ -136,6 +136,7 @@ function rtSigtimedwait(kernel: Kernel, task: Task, a: SystemCallArguments): num
   }
   const wait = task.progress as DeadlineWait;
   const others = ~set;
+  task.signals.awaited = 0n;
   const information = task.signals.pending.take(others) ?? task.process.signals.pending.take(others);
   if (information !== null) {
     for (const thread of task.process.tasks) updateActionable(thread);
@@ -151,8 +152,8 @@ function rtSigtimedwait(kernel: Kernel, task: Task, a: SystemCallArguments): num
   }
   if (task.signalPending) return -Errno.EINTR;
   if (kernel.nowNanos() >= wait.deadlineNanos) return -Errno.EAGAIN;
-  // Blocked signals do not wake a task by themselves; a short look now and then does.
-  task.waitUntil(kernel, Math.min(wait.deadlineNanos, kernel.nowNanos() + 20e6));
+  task.signals.awaited = set;
+  task.waitUntil(kernel, wait.deadlineNanos);
   return PENDING;
 }
 
