@@ -59,6 +59,16 @@ export class ExecProgress {
     this.directoryDescriptor = directoryDescriptor;
     this.flags = flags;
   }
+  /** The file is not needed any more, or its task has ended. */
+  closeFile(kernel: Kernel): void {
+    this.file?.release(kernel);
+    this.file = null;
+    this.buffer = null;
+    this.bytesRead = 0;
+  }
+  abandoned(kernel: Kernel): void {
+    this.closeFile(kernel);
+  }
 }
 registerClass('ExecProgress', 1, ExecProgress);
 
@@ -68,7 +78,7 @@ const decoder = new TextDecoder();
 /** Goes on with task.progress. 0 = the task now is the new program; -errno; PENDING. */
 export function continueExec(kernel: Kernel, task: Task, progress: ExecProgress): number {
   const result = attempt(kernel, task, progress);
-  if (result !== PENDING) closeFile(kernel, progress);
+  if (result !== PENDING) progress.closeFile(kernel);
   return result;
 }
 
@@ -77,7 +87,7 @@ function attempt(kernel: Kernel, task: Task, progress: ExecProgress): number {
     const image = loadImage(kernel, task, progress);
     if (image === PENDING || (typeof image === 'number' && image < 0)) return image as number;
     const program = image as ProgramImage;
-    closeFile(kernel, progress);
+    progress.closeFile(kernel);
     const header = new Uint8Array(Math.min(MAX_HEADER_BYTES, program.sizeBytes));
     program.read(kernel, 0, header);
     if (header[0] !== 0x23 || header[1] !== 0x21) return start(kernel, task, progress, program, header);
@@ -86,13 +96,6 @@ function attempt(kernel: Kernel, task: Task, progress: ExecProgress): number {
     discardUnused(kernel, program);
     if (failed !== 0) return failed;
   }
-}
-
-function closeFile(kernel: Kernel, progress: ExecProgress): void {
-  progress.file?.release(kernel);
-  progress.file = null;
-  progress.buffer = null;
-  progress.bytesRead = 0;
 }
 
 /** An image that nobody maps and that the cache does not keep. */

@@ -5,11 +5,11 @@
 
 import { SIG_IGN, Signal, SignalActionFlag, SignalCode } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
-import { abandonFutexWait, releaseRobustList, wakeAddress } from '../syscalls/futex.ts';
+import { releaseRobustList, wakeAddress } from '../syscalls/futex.ts';
 import type { Process } from './process.ts';
 import { waitStatus } from './process.ts';
 import { notifyParent, plainInformation, sendSignal, signalGroup } from './signals.ts';
-import { type Task, TaskState } from './task.ts';
+import { abandonProgress, type Task, TaskState } from './task.ts';
 
 /** exit(2): ends one thread; the process with its last one. */
 export function exitTask(kernel: Kernel, task: Task, code: number): void {
@@ -36,7 +36,8 @@ export function endOtherTasks(kernel: Kernel, survivor: Task): void {
 function endTask(kernel: Kernel, task: Task): void {
   const { process } = task;
   if (task.state === TaskState.dead) return;
-  abandonFutexWait(kernel, task);
+  abandonProgress(kernel, task.progress);
+  task.progress = null;
   // Others may wait for this thread's end (pthread_join: CLONE_CHILD_CLEARTID) or hold robust mutexes with it.
   if (process.addressSpace !== null && kernel.loadedAddressSpace === process.addressSpace) {
     releaseRobustList(kernel, task);

@@ -37,6 +37,15 @@ export interface KernelWork {
   step(kernel: Kernel, task: Task): 'again' | 'sleep' | 'done';
 }
 
+/** A restart record that holds something: told when its task ends before the call does. */
+export interface AbandonableProgress {
+  abandoned(kernel: Kernel): void;
+}
+export function abandonProgress(kernel: Kernel, progress: unknown): void {
+  if (typeof progress === 'object' && progress !== null && 'abandoned' in progress)
+    (progress as AbandonableProgress).abandoned(kernel);
+}
+
 /** A system call that sleeps and will be run again. Reused for every call of the task. */
 export class PendingCall {
   number = 0;

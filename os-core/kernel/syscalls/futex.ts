@@ -40,6 +40,9 @@ export class FutexWaiter {
     this.deadlineNanos = deadlineNanos;
     this.key = key;
   }
+  abandoned(kernel: Kernel): void {
+    kernel.state.futexes.remove(this);
+  }
 }
 registerClass('FutexWaiter', 1, FutexWaiter);
 
@@ -87,11 +90,6 @@ function keyOf(kernel: Kernel, task: Task, address: number): string {
 /** Wakes waiters of a word of `task`'s memory. */
 export function wakeAddress(kernel: Kernel, task: Task, address: number, count: number): number {
   return kernel.state.futexes.wake(keyOf(kernel, task, address), count, ALL_BITS);
-}
-
-/** The task ends: it waits no more. */
-export function abandonFutexWait(kernel: Kernel, task: Task): void {
-  if (task.progress instanceof FutexWaiter) kernel.state.futexes.remove(task.progress);
 }
 
 export function futex(kernel: Kernel, task: Task, a: SystemCallArguments): number {
