@@ -7,6 +7,7 @@ import { driverSubsystem } from './drivers/startup.ts';
 import { createKernel, type Kernel, type KernelEnvironment } from './kernel/kernel.ts';
 import { networkSubsystem } from './kernel/network/subsystem.ts';
 import { startProgram } from './kernel/process/lifecycle.ts';
+import { restoreKernel } from './kernel/snapshot.ts';
 import { newFileTable, vfsSubsystem } from './kernel/vfs/subsystem.ts';
 import type { SystemTask } from './sdk/system-task.ts';
 import { sha256Of, type TrustedKey, verifyProgram } from './security/program-signature.ts';
@@ -15,7 +16,7 @@ import { initTask } from './services/init/init.ts';
 import { builtinNames } from './shell/builtins/names.ts';
 import { shellTask } from './shell/index.ts';
 
-export { restoreKernel, snapshotKernel, stateHash } from './kernel/snapshot.ts';
+export { snapshotKernel, stateHash } from './kernel/snapshot.ts';
 export { publicKeyOf } from './security/program-signature.ts';
 
 /** Commands that /bin/sh runs itself. */
@@ -56,5 +57,21 @@ export function bootSystem(machine: Machine, options: SystemOptions): Kernel {
     files: newFileTable(),
   });
   if (typeof started === 'number') kernel.panic(`the first process cannot be started: error ${-started}`);
+  return kernel;
+}
+
+/**
+ * The kernel from the bytes of snapshotKernel, on a machine whose RAM and devices are restored already (a fresh one, or the one that
+ * was saved). Throws Error with one line if the bytes are no snapshot of this version.
+ */
+export function restoreSystem(
+  machine: Machine,
+  bytes: Uint8Array,
+  options: { readonly systemKeys: readonly TrustedKey[] },
+): Kernel {
+  // The owner's keys are part of what was saved, and come to light only with the kernel.
+  const trustedKeys = [...options.systemKeys];
+  const kernel = restoreKernel(environmentOf(machine, trustedKeys), bytes);
+  for (const publicKey of kernel.state.boot.ownerKeys) trustedKeys.push({ name: 'owner', publicKey });
   return kernel;
 }

@@ -58,7 +58,8 @@ export class Session {
     if (this.machine.bootRefusal !== null) throw new BootRefused(this.machine.bootRefusal);
     this.kernel = options.osCore.exports.bootSystem(this.machine, {
       systemKeys: options.systemKeys,
-      init: options.init,
+      // Arguments are byte strings: one character a byte.
+      init: options.init.map((text) => Buffer.from(text, 'utf8').toString('latin1')),
     });
     this.bootMillis = performance.now() - this.powerOnMillis;
   }

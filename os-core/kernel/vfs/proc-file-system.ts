@@ -1,6 +1,6 @@
 // /proc: processes and machine as files. Nothing is stored; inode numbers tell what a file is:
 //
-//   1 root | 2 self | 3 sys | 4 sys/kernel | 5 net | 16 + i root texts | 64 + i sys/kernel texts | 128 + i net texts
+//   1 root | 2 self | 3 sys | 4 sys/kernel | 5 net | 6 sysrq-trigger | 16 + i root texts | 64 + i sys/kernel texts | 128 + i net texts
 //   (pid + 1) * 2^20 + k:   k = 0 the folder | 1 exe | 2 cwd | 3 root | 4 fd | 16 + i texts | 2^16 + n fd/n
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
@@ -10,6 +10,7 @@ import { FileType, Inode, toByteString } from '../../eurofs/index.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Process } from '../process/process.ts';
 import type { Task } from '../process/task.ts';
+import { CrashTrigger } from './crash-trigger.ts';
 import { FileSystem, type FolderEntry } from './file-system.ts';
 import { FileTable } from './file-table.ts';
 import type { OpenFile } from './open-file.ts';
@@ -22,6 +23,7 @@ const SELF = 2;
 const SYS = 3;
 const SYS_KERNEL = 4;
 const NET = 5;
+const CRASH_TRIGGER = 6;
 const ROOT_TEXTS = 16;
 const KERNEL_TEXTS = 64;
 /** Folders that hold texts only. */
@@ -70,7 +72,7 @@ export class ProcFileSystem extends FileSystem {
     };
     if (number === SELF) return link();
     if (number <= NET) return folder();
-    inode.mode = FileType.regular | 0o444;
+    inode.mode = FileType.regular | (number === CRASH_TRIGGER ? 0o200 : 0o444);
     if (number < PER_PROCESS) return inode;
     const process = this.processOf(kernel, number);
     if (process === null) return -Errno.ENOENT;
@@ -94,6 +96,7 @@ export class ProcFileSystem extends FileSystem {
       if (name === 'self') return SELF;
       if (name === 'sys') return SYS;
       if (name === 'net') return NET;
+      if (name === 'sysrq-trigger') return CRASH_TRIGGER;
       const text = rootTexts.findIndex((entry) => entry.name === name);
       if (text >= 0) return ROOT_TEXTS + text;
       const process = /^[1-9][0-9]{0,5}$/.test(name) ? kernel.processes.find(Number(name)) : null;
@@ -147,7 +150,7 @@ export class ProcFileSystem extends FileSystem {
   private namesIn(kernel: Kernel, task: Task, folder: number): readonly string[] | number {
     if (folder === ROOT) {
       const processes = [...kernel.processes.processes.keys()].filter((id) => id > 0).sort((a, b) => a - b);
-      return ['self', 'sys', 'net', ...rootTexts.map((entry) => entry.name), ...processes.map(String)];
+      return ['self', 'sys', 'net', 'sysrq-trigger', ...rootTexts.map((entry) => entry.name), ...processes.map(String)];
     }
     if (folder === SYS) return ['kernel'];
     const texts = textFolders.find((candidate) => candidate.inode === folder);
@@ -183,8 +186,9 @@ export class ProcFileSystem extends FileSystem {
   }
   override openSpecial(kernel: Kernel, task: Task, inode: Inode, flags: number): OpenFile | number | null {
     if (inode.type !== FileType.regular) return null;
-    if ((flags & 3) !== 0) return -Errno.EACCES;
     const { number } = inode;
+    if (number === CRASH_TRIGGER) return task.process.credentials.userId === 0 ? new CrashTrigger() : -Errno.EACCES;
+    if ((flags & 3) !== 0) return -Errno.EACCES;
     let text = '';
     let capability: number = Capability.file;
     if (number < KERNEL_TEXTS) text = rootTexts[number - ROOT_TEXTS]?.text(kernel) ?? '';
