@@ -14,11 +14,11 @@ static uint64_t next(void) {
 }
 
 int main(void) {
-  enum { COUNT = 500 };
+  enum { COUNT = 200 };
   char *blocks[COUNT] = {0};
   size_t sizes[COUNT] = {0};
   uint64_t sum = 0;
-  for (int round = 0; round < 20000; round++) {
+  for (int round = 0; round < 2500; round++) {
     int i = next() % COUNT;
     for (size_t k = 0; k < sizes[i]; k += 97)
       if (blocks[i][k] != (char)(i + k)) return printf("block %d is damaged at %zu\n", i, k), 1;
@@ -27,7 +27,7 @@ int main(void) {
       blocks[i] = NULL;
       sizes[i] = 0;
     } else {
-      size_t size = next() % (next() % 50 ? 4000 : 300000);
+      size_t size = next() % (next() % 40 ? 3000 : 200000);
       char *block = realloc(blocks[i], size + 1);
       if (!block) return puts("no memory"), 1;
       blocks[i] = block;
