@@ -27,7 +27,11 @@ async function installNodeModules() {
   const stamp = path.join(root, 'node_modules/.euroos-lock');
   if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === lock) return;
   say('set-up: installing npm packages (a minute or so)');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  // Not `npm ci`: it insists on the optional packages of every other platform, which some registries do not carry. This takes
+  // the locked versions and checks their integrity all the same, and leaves the lock file as it is.
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   fs.writeFileSync(stamp, lock);
 }
 
