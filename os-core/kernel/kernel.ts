@@ -36,9 +36,6 @@ import { DescriptorTables } from './traps/descriptor-tables.ts';
 import { Interrupts } from './traps/interrupts.ts';
 import { panicReport } from './traps/panic.ts';
 
-/** Lines of our own call stack that a panic logs. */
-const MAX_STACK_LINES = 9;
-
 /** A part of the kernel outside the core (vfs, drivers, network): its calls and its start at boot. */
 export interface Subsystem {
   readonly name: string;
@@ -179,17 +176,16 @@ export class Kernel {
     } catch (error) {
       // A failed assertion is a mistake of ours: it ends on the panic screen, never in the host.
       const what = error instanceof Error ? error : new Error(String(error));
-      this.panic(what.message);
-      for (const line of (what.stack ?? '').split('\n').slice(1, MAX_STACK_LINES)) this.log(`[panic] ${line.trim()}`);
+      this.panic(what.message, what);
       return 'panic';
     }
   }
 
-  /** A fault of the kernel's own: paints the panic screen, logs, and stops for good. */
-  panic(reason: string): void {
+  /** A fault of the kernel's own: paints the panic screen, logs, and stops for good. `where`: its stack is shown. */
+  panic(reason: string, where: Error = new Error(reason)): void {
     if (this.state.power === 'panic') return;
     this.state.power = 'panic';
-    const report = panicReport(this, reason);
+    const report = panicReport(this, reason, where.stack ?? '');
     this.state.panic = report;
     this.log(`[panic] ${report.reason}`);
     for (const line of report.lines) this.log(`[panic] ${line}`);

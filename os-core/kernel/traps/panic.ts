@@ -1,4 +1,5 @@
-// What is said when the kernel itself has failed: reason, registers, CR2, and the chain of frame pointers.
+// What is said when the kernel itself has failed: reason, registers, CR2, and two backtraces: the kernel's own (it is
+// TypeScript, so its call stack is that of the engine that runs it) and the machine's chain of frame pointers.
 
 import type { Kernel } from '../kernel.ts';
 import { DIRECT_MAP_BASE } from '../memory/kernel-paging.ts';
@@ -23,10 +24,18 @@ const names = [
   'R15',
 ];
 const MAX_BACKTRACE = 16;
+const MAX_CALLS = 10;
 
 const hex = (value: bigint): string => BigInt.asUintN(64, value).toString(16).padStart(16, '0');
 
-export function panicReport(kernel: Kernel, reason: string): PanicReport {
+/** `Error.stack` as short lines: `at Kernel.powerOff os-core.cjs:120:7`. */
+function callLines(stack: string): string[] {
+  const calls = stack.split('\n').filter((line) => /^\s+at /.test(line));
+  return calls.slice(0, MAX_CALLS).map((line) => line.trim().replace(/\(?(?:[^\s()]*[\\/])?([^\s()/\\]+)\)?$/, '$1'));
+}
+
+/** `stack`: text of the stack of the Error that says where it happened. */
+export function panicReport(kernel: Kernel, reason: string, stack: string): PanicReport {
   const { cpu, memory } = kernel.machine;
   const task = kernel.scheduler.current;
   const lines = [
@@ -44,5 +53,6 @@ export function panicReport(kernel: Kernel, reason: string): PanicReport {
     lines.push(`#${depth} ${hex(memory.read64(Number(physical) + 8))}`);
     frame = memory.read64(Number(physical));
   }
+  lines.push(...callLines(stack));
   return { reason, lines };
 }
