@@ -1,7 +1,10 @@
 // EuroNet: one Ethernet interface with IPv4, and the datagram sockets above it.
 //
-//   frame ─► receive ─► ARP │ IPv4 ─► reassembly ─► ICMP │ UDP ─► sockets, DHCP client
-//   socket ─► sendUdp, sendEcho ─► sendIpv4 (route, fragments) ─► neighbour cache ─► link.send(frame)
+//   frame ─► receive ─► ArpLayer │ IPv4 ─► Reassembly ─► ICMP │ UDP ─► sockets, DHCP client
+//   socket ─► sendUdp, sendEcho ─► Ipv4Output (route, fragments) ─► ArpLayer (neighbour cache) ─► link.send(frame)
+//
+//   wire/       packets as plain records: parse, emit
+//   interface/  the port, ARP, DHCP, reassembly, output          socket/  datagram sockets, ICMP errors
 //
 // Left out here: TCP, IPv6, DNS. Time comes in with each call (`now`, virtual nanoseconds); randomness from a seed. All packets are
 // hostile: each parser checks its lengths, each queue is bounded, each input frame causes at most a constant count of answers.
@@ -9,37 +12,27 @@
 import { registerClass } from '../../devices/base/object-graph.ts';
 import { SeededRandom } from '../../devices/base/random.ts';
 import { Errno } from '../abi/errno.ts';
+import { ArpLayer, isForgedArp } from './interface/arp-layer.ts';
 import { type DhcpAction, DhcpClient, type Lease } from './interface/dhcp-client.ts';
-import { NeighbourCache } from './interface/neighbours.ts';
+import { Ipv4Output } from './interface/ipv4-output.ts';
+import { isLoopback, type Link, NetworkInterface } from './interface/network-interface.ts';
 import { Reassembly } from './interface/reassembly.ts';
 import { type DatagramSocket, DatagramSockets } from './socket/datagram-socket.ts';
-import { BROADCAST_MAC, ipv4Text, isMulticast, LIMITED_BROADCAST, macText, prefixLength } from './wire/address.ts';
-import { ArpOperation, emitArp, parseArp } from './wire/arp.ts';
+import { IcmpErrors } from './socket/icmp-errors.ts';
+import { ipv4Text, isMulticast, LIMITED_BROADCAST, macText, prefixLength } from './wire/address.ts';
+import { parseArp } from './wire/arp.ts';
 import { DhcpPort, emitDhcp, parseDhcp } from './wire/dhcp.ts';
-import {
-  ETHERNET_HEADER_BYTES,
-  EtherType,
-  MINIMUM_FRAME_BYTES,
-  macEquals,
-  writeEthernetHeader,
-} from './wire/ethernet.ts';
-import { emitIcmp, IcmpType, parseIcmp, UnreachableCode } from './wire/icmp.ts';
+import { ETHERNET_HEADER_BYTES, EtherType, macEquals } from './wire/ethernet.ts';
+import { emitIcmp, ICMP_HEADER_BYTES, IcmpType, parseIcmp, TimeExceededCode, UnreachableCode } from './wire/icmp.ts';
 import {
   DEFAULT_TTL,
-  IPV4_HEADER_BYTES,
+  headerChecksumFits,
   type Ipv4Header,
-  MORE_FRAGMENTS,
+  MAXIMUM_IPV4_PAYLOAD,
   Protocol,
   parseIpv4Header,
-  writeIpv4Header,
 } from './wire/ipv4.ts';
 import { emitUdp, MAXIMUM_UDP_DATA, parseUdp } from './wire/udp.ts';
-
-/** The driver below. */
-export interface Link {
-  /** Takes the frame by copy; false = no room, the frame is lost (as on any network). */
-  send(frame: Uint8Array): boolean;
-}
 
 /** The kernel above: is told what happened; must not call back into the stack. */
 export interface StackListener {
@@ -48,45 +41,29 @@ export interface StackListener {
   log(line: string): void;
 }
 
-const LOOPBACK_NET = 127;
-const MAXIMUM_LOOPBACK = 64;
-/** ICMP errors and ARP defences at most this often (RFC 1812 4.3.2.8 asks for a limit). */
-const ERROR_INTERVAL_NANOS = 10e6;
-const DEFENCE_INTERVAL_NANOS = 10e9;
 const FIRST_EPHEMERAL = 49152;
 const EPHEMERAL_PORTS = 16384;
 
-export class StackCounters {
-  framesIn = 0;
-  framesOut = 0;
-  bytesIn = 0;
-  bytesOut = 0;
-  malformed = 0;
-  badChecksum = 0;
-  dropped = 0;
+/** A packet on its way up. `payload` is whole; `packet` begins with the header that an ICMP error about it quotes. */
+interface Arrival {
+  readonly header: Ipv4Header;
+  readonly packet: Uint8Array;
+  readonly payload: Uint8Array;
+  /** Addressed to this host alone, on the link too: may be answered. */
+  readonly unicast: boolean;
+  readonly now: number;
 }
-registerClass('euronet.StackCounters', 1, StackCounters);
 
 export class EuroNet {
-  readonly mac: Uint8Array;
-  readonly mtu: number;
-  address = 0;
-  mask = 0;
-  router = 0;
-  dns: readonly number[] = [];
-  readonly sockets: DatagramSockets = new DatagramSockets();
-  readonly neighbours: NeighbourCache = new NeighbourCache();
-  readonly counters: StackCounters = new StackCounters();
+  readonly port: NetworkInterface;
+  readonly arp: ArpLayer;
   readonly dhcp: DhcpClient;
-  private readonly link: Link;
+  readonly sockets: DatagramSockets = new DatagramSockets();
+  private readonly output: Ipv4Output;
+  private readonly errors: IcmpErrors;
   private readonly listener: StackListener;
   private readonly random: SeededRandom;
   private readonly reassembly: Reassembly = new Reassembly();
-  /** IPv4 packets to ourselves, delivered by poll. */
-  private readonly loopback: Uint8Array[] = [];
-  private identification: number;
-  private nextErrorAt = 0;
-  private nextDefenceAt = 0;
 
   constructor(options: {
     readonly mac: Uint8Array;
@@ -95,262 +72,205 @@ export class EuroNet {
     readonly listener: StackListener;
     readonly seed: number;
   }) {
-    this.mac = options.mac.slice();
-    this.mtu = options.mtu;
-    this.link = options.link;
     this.listener = options.listener;
     this.random = new SeededRandom(options.seed);
-    this.identification = this.random.next32() & 0xffff;
-    this.dhcp = new DhcpClient(this.mac, this.random);
+    this.port = new NetworkInterface(options.mac, options.mtu, options.link);
+    this.arp = new ArpLayer(this.port);
+    this.output = new Ipv4Output(this.port, this.arp, this.random.next32());
+    this.errors = new IcmpErrors(this.port, this.output, this.sockets);
+    this.dhcp = new DhcpClient(this.port.mac, this.random);
   }
 
   // --- time ---------------------------------------------------------------------------------------------------------------
 
   /** Does what is due. Call at nextDeadline and after anything that may have queued local packets. */
   poll(now: number): void {
-    for (let n = this.loopback.length; n > 0; n--) {
-      const packet = this.loopback.shift();
-      if (packet !== undefined) this.receiveIpv4(packet, now, true);
+    for (let n = this.output.waitingLoopback; n > 0; n--) {
+      const packet = this.output.takeLoopback();
+      if (packet !== null) this.receiveIpv4(packet, now, true, false);
     }
-    const { request, failed } = this.neighbours.poll(now);
-    for (const address of request) this.sendArpRequest(address);
-    for (const neighbour of failed) this.unreachableNeighbour(neighbour.queue);
+    for (const { header, packet } of this.reassembly.expire(now))
+      if (header.destination === this.port.address)
+        this.errors.send(IcmpType.timeExceeded, TimeExceededCode.reassembly, header, packet, now);
+    for (const neighbour of this.arp.poll(now))
+      for (const frame of neighbour.queue) this.tell(this.errors.undeliverable(frame.subarray(ETHERNET_HEADER_BYTES)));
     this.act(this.dhcp.poll(now), now);
   }
 
   /** Virtual time of the next due action, Infinity if none. */
   nextDeadline(): number {
-    return this.loopback.length > 0 ? 0 : Math.min(this.neighbours.nextDeadline(), this.dhcp.deadline);
+    if (this.output.waitingLoopback > 0) return 0;
+    return Math.min(this.arp.neighbours.nextDeadline(), this.dhcp.deadline, this.reassembly.nextDeadline());
   }
 
   // --- frames in ----------------------------------------------------------------------------------------------------------
 
   /** One frame from the driver, valid during the call. */
   receive(frame: Uint8Array, now: number): void {
-    this.counters.framesIn++;
-    this.counters.bytesIn += frame.length;
+    const { counters, mac } = this.port;
+    counters.framesIn++;
+    counters.bytesIn += frame.length;
     if (frame.length < ETHERNET_HEADER_BYTES) {
-      this.counters.malformed++;
+      counters.malformed++;
       return;
     }
-    const forUs = macEquals(frame, 0, this.mac) || (frame[0] & 1) === 1;
-    if (!forUs) return;
+    const group = (frame[0] & 1) === 1;
+    if (!group && !macEquals(frame, 0, mac)) return;
     const etherType = (frame[12] << 8) | frame[13];
     if (etherType === EtherType.arp) this.receiveArp(frame, now);
-    else if (etherType === EtherType.ipv4) this.receiveIpv4(frame.subarray(ETHERNET_HEADER_BYTES), now, false);
+    else if (etherType === EtherType.ipv4) this.receiveIpv4(frame.subarray(ETHERNET_HEADER_BYTES), now, false, group);
   }
 
   private receiveArp(frame: Uint8Array, now: number): void {
     const packet = parseArp(frame);
-    if (packet === null || (packet.senderMac[0] & 1) === 1) {
-      this.counters.malformed++;
+    if (packet === null) {
+      this.port.counters.malformed++;
       return;
     }
-    if (macEquals(packet.senderMac, 0, this.mac)) return;
-    this.act(this.dhcp.conflict(packet.senderAddress, now), now);
-    if (this.address !== 0 && packet.senderAddress === this.address) {
-      this.defend(now);
-      return;
-    }
-    const toUs = this.address !== 0 && packet.targetAddress === this.address;
-    if (packet.senderAddress !== 0)
-      for (const waiting of this.neighbours.learn(packet.senderAddress, packet.senderMac, now, toUs)) {
-        waiting.set(packet.senderMac, 0);
-        this.transmit(waiting);
-      }
-    if (toUs && packet.operation === ArpOperation.request)
-      this.transmit(
-        emitArp(packet.senderMac, {
-          operation: ArpOperation.reply,
-          senderMac: this.mac,
-          senderAddress: this.address,
-          targetMac: packet.senderMac,
-          targetAddress: packet.senderAddress,
-        }),
+    if (isForgedArp(packet, this.port.mac)) return;
+    // One that probes for an address wants it: as good as having it.
+    const claimed = packet.senderAddress === 0 ? packet.targetAddress : packet.senderAddress;
+    this.act(this.dhcp.conflict(claimed, now), now);
+    if (this.arp.receive(packet, now))
+      this.listener.log(
+        `[net] ${macText(packet.senderMac)} claims our address ${ipv4Text(this.port.address)}: ignored, and told so`,
       );
   }
 
-  /** Another station claims our address: say once in a while that it is ours (RFC 5227 2.4), never believe it. */
-  private defend(now: number): void {
-    if (now < this.nextDefenceAt) return;
-    this.nextDefenceAt = now + DEFENCE_INTERVAL_NANOS;
-    this.listener.log(`[net] another station claims ${ipv4Text(this.address)}; ignored`);
-    this.announce();
-  }
-
-  private announce(): void {
-    const senderAddress = this.address;
-    const packet = {
-      operation: ArpOperation.request,
-      senderMac: this.mac,
-      senderAddress,
-      targetMac: new Uint8Array(6),
-      targetAddress: senderAddress,
-    };
-    this.transmit(emitArp(BROADCAST_MAC, packet));
-  }
-
-  private receiveIpv4(packet: Uint8Array, now: number, local: boolean): void {
+  private receiveIpv4(packet: Uint8Array, now: number, local: boolean, linkGroup: boolean): void {
+    const { port } = this;
     const header = parseIpv4Header(packet, 0);
     if (header === null) {
-      this.counters.malformed++;
+      if (headerChecksumFits(packet, 0)) port.counters.malformed++;
+      else port.counters.badChecksum++;
       return;
     }
-    // Martians (RFC 1812 5.3.7): nobody outside is 127.0.0.0/8, a multicast or a broadcast sender.
-    const badSource = isMulticast(header.source) || header.source === LIMITED_BROADCAST;
-    if (
-      badSource ||
-      (!local && (header.source >>> 24 === LOOPBACK_NET || header.destination >>> 24 === LOOPBACK_NET))
-    ) {
-      this.counters.malformed++;
+    if (!local && isMartian(header, port)) {
+      port.counters.malformed++;
       return;
     }
-    const unicast = header.destination === this.address || (local && this.isLocal(header.destination));
+    const { source, destination } = header;
+    const ours = local ? port.isLocal(destination) : port.address !== 0 && destination === port.address;
     // Before the lease there is no address: DHCP answers may come to any destination.
-    if (!unicast && !this.isBroadcast(header.destination) && this.address !== 0) return;
-    let payload = packet.subarray(header.headerBytes, header.totalBytes);
-    if (header.moreFragments || header.fragmentOffset !== 0) {
-      const whole = this.reassembly.add(header, payload, now);
-      if (whole === null) return;
-      payload = whole;
+    if (!ours && !port.isBroadcast(destination) && port.address !== 0) return;
+    const unicast = ours && !linkGroup && source !== 0;
+    if (!header.moreFragments && header.fragmentOffset === 0) {
+      const payload = packet.subarray(header.headerBytes, header.totalBytes);
+      this.deliver({ header, packet, payload, unicast, now });
+      return;
     }
-    if (header.protocol === Protocol.icmp) this.receiveIcmp(header, payload, now, unicast);
-    else if (header.protocol === Protocol.udp) this.receiveUdp(header, payload, packet, now, unicast);
-    else if (unicast) this.sendUnreachable(UnreachableCode.protocol, header, packet, now);
+    const whole = this.reassembly.add(header, packet, now);
+    if (whole !== null) this.deliver({ ...whole.first, payload: whole.payload, unicast, now });
   }
 
-  private receiveIcmp(header: Ipv4Header, payload: Uint8Array, now: number, unicast: boolean): void {
+  private deliver(arrival: Arrival): void {
+    switch (arrival.header.protocol) {
+      case Protocol.icmp:
+        this.receiveIcmp(arrival);
+        break;
+      case Protocol.udp:
+        this.receiveUdp(arrival);
+        break;
+      default:
+        this.refuse(UnreachableCode.protocol, arrival);
+    }
+  }
+
+  private refuse(code: number, { unicast, header, packet, now }: Arrival): void {
+    if (unicast) this.errors.send(IcmpType.unreachable, code, header, packet, now);
+  }
+
+  private receiveIcmp({ header, payload, unicast, now }: Arrival): void {
     const message = parseIcmp(payload);
     if (message === null) {
-      this.counters.badChecksum++;
+      this.port.counters.badChecksum++;
       return;
     }
+    const { source, destination, ttl } = header;
     if (message.type === IcmpType.echoRequest && unicast) {
-      this.sendIpv4(
-        Protocol.icmp,
-        header.source,
-        emitIcmp({ ...message, type: IcmpType.echoReply }),
-        now,
-        DEFAULT_TTL,
-        header.destination,
-      );
+      const reply = emitIcmp({ ...message, type: IcmpType.echoReply });
+      const packet = {
+        protocol: Protocol.icmp,
+        source: destination,
+        destination: source,
+        ttl: DEFAULT_TTL,
+        payload: reply,
+      };
+      this.output.send(packet, now);
     } else if (message.type === IcmpType.echoReply) {
-      const socket = this.sockets.find('icmp', header.destination, message.identifier, header.source, 0);
+      const socket = this.sockets.find('icmp', destination, message.identifier, source, 0);
       // A ping socket reads the whole ICMP message, header included, as on Linux.
-      if (socket?.offer({ source: header.source, sourcePort: 0, data: payload.slice(), ttl: header.ttl }) === true)
-        this.listener.socketChanged(socket);
+      if (socket?.offer({ source, sourcePort: 0, data: payload.slice(), ttl }) === true) this.tell(socket);
     } else if (message.type === IcmpType.unreachable || message.type === IcmpType.timeExceeded)
-      this.reportError(message.type, message.code, message.data);
+      this.tell(this.errors.receive(message.type, message.code, message.data));
   }
 
-  /** An ICMP error quotes the header of our packet and 8 bytes more (RFC 792): finds the socket that sent it. */
-  private reportError(type: number, code: number, quoted: Uint8Array): void {
-    if (quoted.length < IPV4_HEADER_BYTES + 8) return;
-    const headerBytes = (quoted[0] & 15) * 4;
-    if (headerBytes < IPV4_HEADER_BYTES || quoted.length < headerBytes + 8) return;
-    const view = new DataView(quoted.buffer, quoted.byteOffset, quoted.byteLength);
-    const source = view.getUint32(12);
-    const destination = view.getUint32(16);
-    if (source !== this.address) return;
-    const udp = quoted[9] === Protocol.udp;
-    if (!udp && quoted[9] !== Protocol.icmp) return;
-    const localPort = udp ? view.getUint16(headerBytes) : view.getUint16(headerBytes + 4);
-    const remotePort = udp ? view.getUint16(headerBytes + 2) : 0;
-    const socket = this.sockets.find(udp ? 'udp' : 'icmp', source, localPort, destination, remotePort);
-    // Linux tells an unconnected UDP socket nothing of it: the next datagram may go elsewhere.
-    if (socket === null || (udp && !socket.connected)) return;
-    socket.pendingError =
-      type === IcmpType.timeExceeded || code === UnreachableCode.host
-        ? Errno.EHOSTUNREACH
-        : code === UnreachableCode.port
-          ? Errno.ECONNREFUSED
-          : code === UnreachableCode.fragmentationNeeded
-            ? Errno.EMSGSIZE
-            : code === UnreachableCode.protocol
-              ? Errno.ENOPROTOOPT
-              : Errno.ENETUNREACH;
-    this.listener.socketChanged(socket);
-  }
-
-  private receiveUdp(header: Ipv4Header, payload: Uint8Array, packet: Uint8Array, now: number, unicast: boolean): void {
-    const datagram = parseUdp(payload, header.source, header.destination);
+  private receiveUdp(arrival: Arrival): void {
+    const { header, payload, now } = arrival;
+    const { counters } = this.port;
+    const { source, destination, ttl } = header;
+    const datagram = parseUdp(payload, source, destination);
     if (datagram === null) {
-      this.counters.badChecksum++;
+      counters.badChecksum++;
       return;
     }
-    if (
-      datagram.destinationPort === DhcpPort.client &&
-      datagram.sourcePort === DhcpPort.server &&
-      this.dhcp.state !== 'off'
-    ) {
-      const message = parseDhcp(datagram.data);
-      if (message === null) this.counters.malformed++;
+    const { sourcePort, destinationPort, data } = datagram;
+    if (destinationPort === DhcpPort.client && sourcePort === DhcpPort.server && this.dhcp.state !== 'off') {
+      const message = parseDhcp(data);
+      if (message === null) counters.malformed++;
       else this.act(this.dhcp.receive(message, now), now);
       return;
     }
-    if (this.address === 0 && header.destination >>> 24 !== LOOPBACK_NET) return;
-    const socket = this.sockets.find(
-      'udp',
-      header.destination,
-      datagram.destinationPort,
-      header.source,
-      datagram.sourcePort,
-    );
-    if (socket === null) {
-      if (unicast) this.sendUnreachable(UnreachableCode.port, header, packet, now);
-      return;
-    }
-    const received = {
-      source: header.source,
-      sourcePort: datagram.sourcePort,
-      data: datagram.data.slice(),
-      ttl: header.ttl,
-    };
-    if (socket.offer(received)) this.listener.socketChanged(socket);
-    else this.counters.dropped++;
+    if (this.port.address === 0 && !isLoopback(destination)) return;
+    const socket = this.sockets.find('udp', destination, destinationPort, source, sourcePort);
+    if (socket === null) this.refuse(UnreachableCode.port, arrival);
+    else if (socket.offer({ source, sourcePort, data: data.slice(), ttl })) this.tell(socket);
+    else counters.dropped++;
   }
 
-  private sendUnreachable(code: number, header: Ipv4Header, packet: Uint8Array, now: number): void {
-    if (now < this.nextErrorAt) return;
-    this.nextErrorAt = now + ERROR_INTERVAL_NANOS;
-    const quoted = packet.slice(0, Math.min(header.totalBytes, header.headerBytes + 8));
-    const message = { type: IcmpType.unreachable, code, identifier: 0, sequence: 0, data: quoted };
-    this.sendIpv4(Protocol.icmp, header.source, emitIcmp(message), now, DEFAULT_TTL, header.destination);
+  private tell(socket: DatagramSocket | null): void {
+    if (socket !== null) this.listener.socketChanged(socket);
   }
 
-  // --- packets out --------------------------------------------------------------------------------------------------------
+  // --- sockets ------------------------------------------------------------------------------------------------------------
 
   /** 0 or -errno. A socket without a port gets one. */
-  sendUdp(socket: DatagramSocket, destination: number, port: number, data: Uint8Array, now: number): number {
+  sendUdp(socket: DatagramSocket, destination: number, remotePort: number, data: Uint8Array, now: number): number {
     if (data.length > MAXIMUM_UDP_DATA) return -Errno.EMSGSIZE;
-    if (port === 0) return -Errno.EINVAL;
-    if (this.isBroadcast(destination) && !socket.allowBroadcast) return -Errno.EACCES;
+    if (remotePort === 0) return -Errno.EINVAL;
+    if (this.port.isBroadcast(destination) && !socket.allowBroadcast) return -Errno.EACCES;
     const bound = this.bind(socket, socket.localAddress, socket.localPort);
     if (bound < 0) return bound;
     const source = this.sourceFor(destination, socket);
-    const datagram = { sourcePort: socket.localPort, destinationPort: port, data };
-    return this.sendIpv4(Protocol.udp, destination, emitUdp(datagram, source, destination), now, socket.ttl, source);
+    const datagram = { sourcePort: socket.localPort, destinationPort: remotePort, data };
+    const payload = emitUdp(datagram, source, destination);
+    return this.output.send({ protocol: Protocol.udp, source, destination, ttl: socket.ttl, payload }, now);
   }
 
   /** An echo request from a ping socket: `message` is an ICMP message whose identifier is replaced by the socket's. 0 or -errno. */
   sendEcho(socket: DatagramSocket, destination: number, message: Uint8Array, now: number): number {
-    if (message.length < 8 || message[0] !== IcmpType.echoRequest || message[1] !== 0) return -Errno.EINVAL;
+    if (message.length < ICMP_HEADER_BYTES || message[0] !== IcmpType.echoRequest || message[1] !== 0)
+      return -Errno.EINVAL;
+    if (message.length > MAXIMUM_IPV4_PAYLOAD) return -Errno.EMSGSIZE;
+    if (this.port.isBroadcast(destination) && !socket.allowBroadcast) return -Errno.EACCES;
     const bound = this.bind(socket, socket.localAddress, socket.localPort);
     if (bound < 0) return bound;
-    const packet = emitIcmp({
+    const payload = emitIcmp({
       type: IcmpType.echoRequest,
       code: 0,
       identifier: socket.localPort,
       sequence: (message[6] << 8) | message[7],
-      data: message.subarray(8),
+      data: message.subarray(ICMP_HEADER_BYTES),
     });
-    return this.sendIpv4(Protocol.icmp, destination, packet, now, socket.ttl, this.sourceFor(destination, socket));
+    const source = this.sourceFor(destination, socket);
+    return this.output.send({ protocol: Protocol.icmp, source, destination, ttl: socket.ttl, payload }, now);
   }
 
   /** bind(2) for datagram sockets; port 0 picks a free one at random (RFC 6056). 0 or -errno. */
   bind(socket: DatagramSocket, address: number, port: number): number {
     if (socket.localPort !== 0) return port === socket.localPort || port === 0 ? 0 : -Errno.EINVAL;
-    if (address !== 0 && !this.isLocal(address)) return -Errno.EADDRNOTAVAIL;
+    const group = address !== 0 && this.port.isBroadcast(address);
+    if (address !== 0 && !group && !this.port.isLocal(address)) return -Errno.EADDRNOTAVAIL;
     let chosen = port;
     if (chosen === 0) {
       const first = this.random.below(EPHEMERAL_PORTS);
@@ -370,111 +290,11 @@ export class EuroNet {
     this.sockets.remove(socket);
   }
 
-  isLocal(address: number): boolean {
-    return address >>> 24 === LOOPBACK_NET || (this.address !== 0 && address === this.address);
-  }
-  isBroadcast(address: number): boolean {
-    return (
-      address === LIMITED_BROADCAST ||
-      (this.address !== 0 && this.mask !== 0xffffffff && address === (this.address | ~this.mask) >>> 0)
-    );
-  }
   /** The source address that a packet to `destination` would carry. */
   sourceFor(destination: number, socket: DatagramSocket): number {
-    if (socket.localAddress !== 0) return socket.localAddress;
-    return destination >>> 24 === LOOPBACK_NET ? destination : this.address;
-  }
-
-  /** Routes and sends a payload, in fragments if it must. 0 or -errno. */
-  private sendIpv4(
-    protocol: number,
-    destination: number,
-    payload: Uint8Array,
-    now: number,
-    ttl: number,
-    source: number,
-  ): number {
-    if (isMulticast(destination)) return -Errno.ENETUNREACH;
-    const local = this.isLocal(destination);
-    const broadcast = destination === LIMITED_BROADCAST || this.isBroadcast(destination);
-    const direct = broadcast || (this.mask !== 0 && ((destination ^ this.address) & this.mask) === 0);
-    const hop = direct ? destination : this.router;
-    if (!local && !broadcast && (this.address === 0 || hop === 0)) return -Errno.ENETUNREACH;
-    const identification = this.identification;
-    this.identification = (this.identification + 1) & 0xffff;
-    const step = local ? 65512 : (this.mtu - IPV4_HEADER_BYTES) & ~7;
-    for (let offset = 0; offset === 0 || offset < payload.length; offset += step) {
-      const part = payload.subarray(offset, offset + step);
-      const more = offset + part.length < payload.length ? MORE_FRAGMENTS : 0;
-      const frame = new Uint8Array(
-        Math.max(MINIMUM_FRAME_BYTES, ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES + part.length),
-      );
-      writeIpv4Header(frame, {
-        payloadBytes: part.length,
-        identification,
-        fragment: more | (offset / 8),
-        ttl,
-        protocol,
-        source,
-        destination,
-      });
-      frame.set(part, ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES);
-      if (local) this.loop(frame.subarray(ETHERNET_HEADER_BYTES));
-      else this.sendFrame(frame, hop, broadcast, now);
-    }
-    return 0;
-  }
-
-  private loop(packet: Uint8Array): void {
-    if (this.loopback.length >= MAXIMUM_LOOPBACK) this.counters.dropped++;
-    else this.loopback.push(packet.slice());
-  }
-
-  private sendFrame(frame: Uint8Array, hop: number, broadcast: boolean, now: number): void {
-    const mac = broadcast ? BROADCAST_MAC : this.neighbours.lookup(hop, now);
-    writeEthernetHeader(frame, mac ?? BROADCAST_MAC, this.mac, EtherType.ipv4);
-    if (mac !== null) this.transmit(frame);
-    else if (this.neighbours.enqueue(hop, frame, now)) this.sendArpRequest(hop);
-  }
-
-  private sendArpRequest(address: number): void {
-    const packet = {
-      operation: ArpOperation.request,
-      senderMac: this.mac,
-      senderAddress: this.address,
-      targetMac: new Uint8Array(6),
-      targetAddress: address,
-    };
-    this.transmit(emitArp(BROADCAST_MAC, packet));
-  }
-
-  private transmit(frame: Uint8Array): void {
-    if (!this.link.send(frame)) {
-      this.counters.dropped++;
-      return;
-    }
-    this.counters.framesOut++;
-    this.counters.bytesOut += frame.length;
-  }
-
-  /** Nobody answered the ARP requests: the senders of the queued packets learn it (RFC 1122 2.3.2.2). */
-  private unreachableNeighbour(frames: readonly Uint8Array[]): void {
-    for (const frame of frames) {
-      const packet = frame.subarray(ETHERNET_HEADER_BYTES);
-      this.reportErrorToSender(packet);
-    }
-  }
-  private reportErrorToSender(packet: Uint8Array): void {
-    const header = parseIpv4Header(packet, 0);
-    if (header === null || header.fragmentOffset !== 0) return;
-    const udp = header.protocol === Protocol.udp;
-    const at = header.headerBytes;
-    const localPort = udp ? (packet[at] << 8) | packet[at + 1] : (packet[at + 4] << 8) | packet[at + 5];
-    const remotePort = udp ? (packet[at + 2] << 8) | packet[at + 3] : 0;
-    const socket = this.sockets.find(udp ? 'udp' : 'icmp', header.source, localPort, header.destination, remotePort);
-    if (socket === null) return;
-    socket.pendingError = Errno.EHOSTUNREACH;
-    this.listener.socketChanged(socket);
+    // One that is bound to a broadcast address only listens there.
+    if (socket.localAddress !== 0 && !this.port.isBroadcast(socket.localAddress)) return socket.localAddress;
+    return isLoopback(destination) ? destination : this.port.address;
   }
 
   // --- configuration ------------------------------------------------------------------------------------------------------
@@ -484,26 +304,16 @@ export class EuroNet {
       switch (action.kind) {
         case 'send': {
           const source = action.packet.clientAddress;
-          const datagram = {
-            sourcePort: DhcpPort.client,
-            destinationPort: DhcpPort.server,
-            data: emitDhcp(action.packet),
-          };
-          const payload = emitUdp(datagram, source, action.destination);
-          this.sendIpv4(Protocol.udp, action.destination, payload, now, DEFAULT_TTL, source);
+          const { destination } = action;
+          const data = emitDhcp(action.packet);
+          const datagram = { sourcePort: DhcpPort.client, destinationPort: DhcpPort.server, data };
+          const payload = emitUdp(datagram, source, destination);
+          this.output.send({ protocol: Protocol.udp, source, destination, ttl: DEFAULT_TTL, payload }, now);
           break;
         }
-        case 'probe': {
-          const packet = {
-            operation: ArpOperation.request,
-            senderMac: this.mac,
-            senderAddress: 0,
-            targetMac: new Uint8Array(6),
-            targetAddress: action.address,
-          };
-          this.transmit(emitArp(BROADCAST_MAC, packet));
+        case 'probe':
+          this.arp.probe(action.address);
           break;
-        }
         case 'configure':
           this.configure(action.lease);
           break;
@@ -514,44 +324,54 @@ export class EuroNet {
   }
 
   private configure(lease: Lease): void {
-    const renewed = lease.address === this.address;
+    const renewed = lease.address === this.port.address;
     this.setAddress(lease.address, lease.mask, lease.router, lease.dns);
+    this.port.setMtu(lease.mtu === 0 ? this.port.linkMtu : lease.mtu);
     const dns = lease.dns.length === 0 ? 'none' : lease.dns.map(ipv4Text).join(' ');
     const router = lease.router === 0 ? 'none' : ipv4Text(lease.router);
     if (renewed) this.listener.log(`[net] DHCP renewed: ${ipv4Text(lease.address)} for ${lease.leaseSeconds} s`);
     else {
       this.listener.log(`[net] DHCP ACK: lease ${ipv4Text(lease.address)} (router ${router}, dns ${dns})`);
-      this.announce();
+      this.arp.announce();
     }
   }
 
   /** A static address, or 0 for none. */
   setAddress(address: number, mask: number, router: number, dns: readonly number[]): void {
-    if (address !== this.address) this.neighbours.clear();
-    this.address = address;
-    this.mask = mask;
-    this.router = router;
-    this.dns = dns;
+    if (address !== this.port.address) this.arp.neighbours.clear();
+    Object.assign(this.port, { address, mask, router, dns });
   }
 
   /** Text of /proc/net/euronet. */
   describe(now: number): string {
-    const lines = [`interface eth0 virtio ${macText(this.mac)} mtu ${this.mtu}`];
-    if (this.address !== 0) {
-      lines.push(`address ${ipv4Text(this.address)}/${prefixLength(this.mask)}`);
-      if (this.router !== 0) lines.push(`router ${ipv4Text(this.router)}`);
-      for (const server of this.dns) lines.push(`dns ${ipv4Text(server)}`);
+    const { mac, mtu, address, mask, router, dns, counters } = this.port;
+    const lines = [`interface eth0 virtio ${macText(mac)} mtu ${mtu}`];
+    if (address !== 0) {
+      lines.push(`address ${ipv4Text(address)}/${prefixLength(mask)}`);
+      if (router !== 0) lines.push(`router ${ipv4Text(router)}`);
+      for (const server of dns) lines.push(`dns ${ipv4Text(server)}`);
     }
     const { lease } = this.dhcp;
     if (lease !== null && Number.isFinite(lease.expiresAt))
       lines.push(`lease ${Math.max(0, Math.round((lease.expiresAt - now) / 1e9))} s`);
     lines.push(`dhcp ${this.dhcp.state}`);
-    const { framesIn, framesOut, bytesIn, bytesOut, malformed, badChecksum, dropped } = this.counters;
+    const { framesIn, framesOut, bytesIn, bytesOut, malformed, badChecksum, dropped } = counters;
     lines.push(`frames ${framesIn} in ${framesOut} out`, `bytes ${bytesIn} in ${bytesOut} out`);
     lines.push(`errors ${malformed} malformed ${badChecksum} checksum ${dropped} dropped`);
-    for (const neighbour of this.neighbours.list(now))
+    for (const neighbour of this.arp.neighbours.list(now))
       lines.push(`neighbour ${ipv4Text(neighbour.address)} ${macText(neighbour.mac)}`);
     return `${lines.join('\n')}\n`;
   }
 }
 registerClass('euronet.EuroNet', 1, EuroNet);
+
+/** A sender that cannot be, on a wire (RFC 1812 section 5.3.7): a group, a loopback address, this host itself. */
+function isMartian({ source, destination }: Ipv4Header, port: NetworkInterface): boolean {
+  return (
+    isMulticast(source) ||
+    source === LIMITED_BROADCAST ||
+    isLoopback(source) ||
+    isLoopback(destination) ||
+    (port.address !== 0 && (source === port.address || port.isBroadcast(source)))
+  );
+}

@@ -8,7 +8,7 @@
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import type { SeededRandom } from '../../../devices/base/random.ts';
-import { LIMITED_BROADCAST, maskOf, read32 } from '../wire/address.ts';
+import { LIMITED_BROADCAST, maskOf, read16, read32 } from '../wire/address.ts';
 import { bytes32, DhcpMessage, DhcpOption, type DhcpPacket, messageType, option32 } from '../wire/dhcp.ts';
 
 export type DhcpState = 'off' | 'init' | 'selecting' | 'requesting' | 'probing' | 'bound' | 'renewing' | 'rebinding';
@@ -20,6 +20,8 @@ export interface Lease {
   readonly router: number;
   readonly dns: readonly number[];
   readonly server: number;
+  /** MTU of the link, 0 = not said. */
+  readonly mtu: number;
   readonly leaseSeconds: number;
   readonly renewAt: number;
   readonly rebindAt: number;
@@ -37,16 +39,18 @@ const SECOND = 1e9;
 /** First retransmission after 1 s (RFC 2131 4.1 suggests 4 s; a fresh virtual link loses its first frames), doubling up to 64 s, ±½ s at random. */
 const FIRST_RETRY = SECOND;
 const LONGEST_RETRY = 64 * SECOND;
+const MOST_REQUESTS = 4;
 const DECLINE_PAUSE = 10 * SECOND;
 /** Address probes (RFC 5227 with short times: the link is virtual). */
 const PROBES = 2;
 const PROBE_NANOS = 0.1 * SECOND;
 const DEFAULT_LEASE_SECONDS = 3600;
+/** RFC 2131 4.4.5: renewals are repeated at half of the time that is left, but not more often. */
+const SHORTEST_RENEWAL_RETRY = 60 * SECOND;
 const PARAMETERS = Uint8Array.of(
   DhcpOption.subnetMask,
   DhcpOption.router,
   DhcpOption.dns,
-  DhcpOption.domainName,
   DhcpOption.mtu,
   DhcpOption.renewalSeconds,
   DhcpOption.rebindingSeconds,
@@ -59,6 +63,7 @@ export class DhcpClient {
   private transaction = 0;
   private startedAt = 0;
   private retry = FIRST_RETRY;
+  private requestsSent = 0;
   private offered = 0;
   private server = 0;
   private candidate: Lease | null = null;
@@ -124,8 +129,8 @@ export class DhcpClient {
       case 'selecting':
         return this.discover(now);
       case 'requesting':
-        // Four unanswered requests: begin again (RFC 2131 3.1.5).
-        if (this.retry > 8 * FIRST_RETRY) {
+        // Nobody answers: begin again (RFC 2131 3.1.5).
+        if (this.requestsSent >= MOST_REQUESTS) {
           this.state = 'init';
           return this.poll(now);
         }
@@ -152,6 +157,7 @@ export class DhcpClient {
   }
 
   private request(now: number): readonly DhcpAction[] {
+    this.requestsSent++;
     this.backOff(now);
     const extra: [number, Uint8Array][] = [
       [DhcpOption.requestedAddress, bytes32(this.offered)],
@@ -179,7 +185,7 @@ export class DhcpClient {
     return [{ kind: 'configure', lease }];
   }
 
-  /** T1, T2 and expiry (4.4.5): retries at half of the time that is left, at least a minute apart. */
+  /** T1, T2 and expiry (4.4.5). */
   private extend(now: number): readonly DhcpAction[] {
     const lease = this.lease;
     if (lease === null || now >= lease.expiresAt) {
@@ -191,12 +197,12 @@ export class DhcpClient {
     if (now >= lease.rebindAt) this.state = 'rebinding';
     const until = this.state === 'renewing' ? lease.rebindAt : lease.expiresAt;
     const left = until - now;
-    this.deadline = now + Math.min(left, Math.max(left / 2, Math.min(60 * SECOND, left / 2 + SECOND)));
+    this.deadline = now + Math.min(left, Math.max(left / 2, SHORTEST_RENEWAL_RETRY));
     const destination = this.state === 'renewing' ? lease.server : LIMITED_BROADCAST;
     return [{ kind: 'send', packet: this.message(DhcpMessage.request, lease.address, now, []), destination }];
   }
 
-  /** Someone answered the probe: the address is in use (RFC 2131 4.4.1). */
+  /** Another station uses `address` or is about to (RFC 5227 2.1.1): if we were probing it, it is declined (RFC 2131 4.4.1). */
   conflict(address: number, now: number): readonly DhcpAction[] {
     if (this.state !== 'probing' || this.candidate?.address !== address) return [];
     const extra: [number, Uint8Array][] = [
@@ -220,6 +226,7 @@ export class DhcpClient {
       this.server = server;
       this.state = 'requesting';
       this.retry = FIRST_RETRY;
+      this.requestsSent = 0;
       return this.request(now);
     }
     const waiting = this.state === 'requesting' || this.state === 'renewing' || this.state === 'rebinding';
@@ -233,6 +240,8 @@ export class DhcpClient {
     }
     if (type !== DhcpMessage.ack || packet.yourAddress === 0) return [];
     const lease = leaseOf(packet, this.lease?.server ?? this.server, now);
+    // A lease that is over at once is none.
+    if (lease.leaseSeconds === 0) return [];
     if (this.state !== 'requesting') return this.bind(lease, now);
     this.candidate = lease;
     this.state = 'probing';
@@ -248,11 +257,13 @@ function leaseOf(packet: DhcpPacket, server: number, now: number): Lease {
   const span = infinite ? Infinity : leaseSeconds * SECOND;
   const seconds = (code: number, share: number): number => {
     const given = option32(packet, code);
-    return given !== null && given * SECOND <= span ? given * SECOND : span * share;
+    // Zero would make client and server talk without a pause.
+    return given !== null && given > 0 && given * SECOND <= span ? given * SECOND : span * share;
   };
   const renew = seconds(DhcpOption.renewalSeconds, 0.5);
   const rebind = Math.max(renew, seconds(DhcpOption.rebindingSeconds, 0.875));
   const dnsBytes = packet.options.get(DhcpOption.dns) ?? new Uint8Array(0);
+  const mtu = packet.options.get(DhcpOption.mtu);
   const dns: number[] = [];
   for (let at = 0; at + 4 <= dnsBytes.length && dns.length < 4; at += 4) dns.push(read32(dnsBytes, at));
   return {
@@ -261,6 +272,7 @@ function leaseOf(packet: DhcpPacket, server: number, now: number): Lease {
     router: option32(packet, DhcpOption.router) ?? 0,
     dns,
     server: option32(packet, DhcpOption.serverIdentifier) ?? server,
+    mtu: mtu === undefined || mtu.length < 2 ? 0 : read16(mtu, 0),
     leaseSeconds,
     renewAt: now + renew,
     rebindAt: now + rebind,

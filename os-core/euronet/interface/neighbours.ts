@@ -4,12 +4,14 @@
 //                          │ 3 requests without an answer
 //                          └──► failed: queued packets are given up, the senders learn it
 //
-// Invariants: at most MAXIMUM_ENTRIES; an incomplete entry holds at most MAXIMUM_QUEUED frames (RFC 1122 2.3.2.2 asks for one).
+// Invariants: at most MAXIMUM_ENTRIES; an incomplete entry holds at most MAXIMUM_QUEUED frames (RFC 1122 2.3.2.2 asks for one; a
+// longest datagram has 45 fragments), all entries together MAXIMUM_QUEUED_TOTAL.
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 
 const MAXIMUM_ENTRIES = 256;
-const MAXIMUM_QUEUED = 16;
+const MAXIMUM_QUEUED = 64;
+const MAXIMUM_QUEUED_TOTAL = 256;
 const REACHABLE_NANOS = 60e9;
 const RETRY_NANOS = 1e9;
 export const MAXIMUM_REQUESTS = 3;
@@ -26,6 +28,7 @@ export interface Neighbour {
 
 export class NeighbourCache {
   private readonly entries: Map<number, Neighbour> = new Map();
+  private queued = 0;
 
   /** The MAC of a reachable neighbour, null otherwise. */
   lookup(address: number, now: number): Uint8Array | null {
@@ -38,12 +41,17 @@ export class NeighbourCache {
     let entry = this.entries.get(address);
     const fresh = entry === undefined || entry.mac !== null;
     if (entry === undefined || entry.mac !== null) {
+      this.forget(address);
       this.makeRoom();
       entry = { address, mac: null, deadline: now + RETRY_NANOS, requests: 1, queue: [] };
       this.entries.set(address, entry);
     }
-    if (entry.queue.length >= MAXIMUM_QUEUED) entry.queue.shift();
-    entry.queue.push(frame);
+    // The newest are kept: their senders are the likeliest to wait still.
+    if (entry.queue.length >= MAXIMUM_QUEUED && entry.queue.shift() !== undefined) this.queued--;
+    if (this.queued < MAXIMUM_QUEUED_TOTAL) {
+      entry.queue.push(frame);
+      this.queued++;
+    }
     return fresh;
   }
 
@@ -59,6 +67,7 @@ export class NeighbourCache {
     entry.mac = mac.slice();
     entry.deadline = now + REACHABLE_NANOS;
     entry.requests = 0;
+    this.queued -= entry.queue.length;
     return entry.queue.splice(0);
   }
 
@@ -68,9 +77,9 @@ export class NeighbourCache {
     const failed: Neighbour[] = [];
     for (const entry of this.entries.values()) {
       if (entry.deadline > now) continue;
-      if (entry.mac !== null) this.entries.delete(entry.address);
+      if (entry.mac !== null) this.forget(entry.address);
       else if (entry.requests >= MAXIMUM_REQUESTS) {
-        this.entries.delete(entry.address);
+        this.forget(entry.address);
         failed.push(entry);
       } else {
         entry.requests++;
@@ -97,13 +106,19 @@ export class NeighbourCache {
 
   clear(): void {
     this.entries.clear();
+    this.queued = 0;
   }
 
   private makeRoom(): void {
     if (this.entries.size < MAXIMUM_ENTRIES) return;
     // The oldest entry goes: Maps keep the order of insertion.
     const [oldest] = this.entries.keys();
-    this.entries.delete(oldest);
+    this.forget(oldest);
+  }
+
+  private forget(address: number): void {
+    this.queued -= this.entries.get(address)?.queue.length ?? 0;
+    this.entries.delete(address);
   }
 }
 registerClass('euronet.NeighbourCache', 1, NeighbourCache);

@@ -7,14 +7,29 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import type { Ipv4Header } from '../wire/ipv4.ts';
 
 const MAXIMUM_DATAGRAMS = 16;
-const MAXIMUM_PARTS = 64;
+/** A longest datagram over the smallest MTU in use (576) has 119. */
+const MAXIMUM_PARTS = 128;
 const MAXIMUM_PAYLOAD = 65515;
 const TIMEOUT_NANOS = 30e9;
+/** Of the first fragment, besides its header: what an ICMP error quotes. */
+const QUOTED_BYTES = 8;
+
+/** Header and first bytes of the fragment with offset 0: what an ICMP error about the datagram speaks of. */
+export interface FirstFragment {
+  readonly header: Ipv4Header;
+  readonly packet: Uint8Array;
+}
+
+export interface WholeDatagram {
+  readonly payload: Uint8Array;
+  readonly first: FirstFragment;
+}
 
 interface Partial {
   readonly deadline: number;
   /** Sorted by offset, without overlap. */
   readonly parts: { readonly offset: number; readonly data: Uint8Array }[];
+  first: FirstFragment | null;
   /** -1 until the last fragment has come. */
   total: number;
 }
@@ -22,9 +37,9 @@ interface Partial {
 export class Reassembly {
   private readonly partials: Map<string, Partial> = new Map();
 
-  /** Takes one fragment's payload; returns the whole payload once it is complete, else null. */
-  add(header: Ipv4Header, payload: Uint8Array, now: number): Uint8Array | null {
-    this.expire(now);
+  /** Takes one fragment (`packet`: from its IP header on); returns the whole datagram once it is complete, else null. */
+  add(header: Ipv4Header, packet: Uint8Array, now: number): WholeDatagram | null {
+    const payload = packet.subarray(header.headerBytes, header.totalBytes);
     const key = `${header.source} ${header.destination} ${header.protocol} ${header.identification}`;
     const end = header.fragmentOffset + payload.length;
     // Only the last fragment may have a length that is not a multiple of 8 (RFC 791).
@@ -36,32 +51,48 @@ export class Reassembly {
         const [oldest] = this.partials.keys();
         this.partials.delete(oldest);
       }
-      partial = { deadline: now + TIMEOUT_NANOS, parts: [], total: -1 };
+      partial = { deadline: now + TIMEOUT_NANOS, parts: [], first: null, total: -1 };
       this.partials.set(key, partial);
     }
     if (!insert(partial, header, payload, end)) {
       this.partials.delete(key);
       return null;
     }
+    if (header.fragmentOffset === 0 && partial.first === null)
+      partial.first = { header, packet: packet.slice(0, header.headerBytes + QUOTED_BYTES) };
     return this.complete(key, partial);
   }
 
-  private complete(key: string, partial: Partial): Uint8Array | null {
-    if (partial.total < 0) return null;
+  private complete(key: string, partial: Partial): WholeDatagram | null {
+    const { parts, total, first } = partial;
+    if (total < 0 || first === null) return null;
     let covered = 0;
-    for (const part of partial.parts) {
+    for (const part of parts) {
       if (part.offset !== covered) return null;
       covered += part.data.length;
     }
-    if (covered !== partial.total) return null;
+    if (covered !== total) return null;
     this.partials.delete(key);
-    const whole = new Uint8Array(covered);
-    for (const part of partial.parts) whole.set(part.data, part.offset);
-    return whole;
+    const payload = new Uint8Array(covered);
+    for (const part of parts) payload.set(part.data, part.offset);
+    return { payload, first };
   }
 
-  private expire(now: number): void {
-    for (const [key, partial] of this.partials) if (partial.deadline <= now) this.partials.delete(key);
+  /** Gives up what is too old; returns the first fragments of those, where they had come (RFC 792: their senders learn it). */
+  expire(now: number): readonly FirstFragment[] {
+    const given: FirstFragment[] = [];
+    for (const [key, partial] of this.partials) {
+      // A Map keeps the order of insertion, so the deadlines rise.
+      if (partial.deadline > now) break;
+      this.partials.delete(key);
+      if (partial.first !== null) given.push(partial.first);
+    }
+    return given;
+  }
+
+  nextDeadline(): number {
+    for (const partial of this.partials.values()) return partial.deadline;
+    return Infinity;
   }
 }
 registerClass('euronet.Reassembly', 1, Reassembly);

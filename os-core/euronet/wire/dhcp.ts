@@ -25,8 +25,10 @@ export const DhcpOption = {
 } as const;
 const MAGIC = 0x63825363;
 const OPTIONS_AT = 240;
-/** RFC 2131 section 2: every client takes 312 option bytes; more than an Ethernet frame's worth is refused by its length. */
+/** BOOTP messages are at least this long (RFC 1542 section 2.1). */
 const MINIMUM_MESSAGE_BYTES = 300;
+/** Servers stay below 576 unless asked for more (RFC 2131 section 2). Bounds the work of joining options. */
+const MAXIMUM_MESSAGE_BYTES = 2048;
 export const BROADCAST_FLAG = 0x8000;
 
 export interface DhcpPacket {
@@ -44,7 +46,8 @@ export interface DhcpPacket {
 
 /** Null if it is no DHCP message for Ethernet. */
 export function parseDhcp(data: Uint8Array): DhcpPacket | null {
-  if (data.length < OPTIONS_AT || (data[0] !== 1 && data[0] !== 2) || data[1] !== 1 || data[2] !== 6) return null;
+  if (data.length < OPTIONS_AT || data.length > MAXIMUM_MESSAGE_BYTES) return null;
+  if ((data[0] !== 1 && data[0] !== 2) || data[1] !== 1 || data[2] !== 6) return null;
   if (read32(data, 236) !== MAGIC) return null;
   const options = new Map<number, Uint8Array>();
   for (let at = OPTIONS_AT; at < data.length && data[at] !== 255; ) {

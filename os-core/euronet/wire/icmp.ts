@@ -7,7 +7,17 @@ import { finishChecksum, sumWords } from './checksum.ts';
 
 export const ICMP_HEADER_BYTES = 8;
 export const IcmpType = { echoReply: 0, unreachable: 3, echoRequest: 8, timeExceeded: 11 } as const;
-export const UnreachableCode = { network: 0, host: 1, protocol: 2, port: 3, fragmentationNeeded: 4 } as const;
+export const UnreachableCode = {
+  network: 0,
+  host: 1,
+  protocol: 2,
+  port: 3,
+  fragmentationNeeded: 4,
+  hostProhibited: 10,
+  communicationProhibited: 13,
+} as const;
+/** Codes of timeExceeded. */
+export const TimeExceededCode = { transit: 0, reassembly: 1 } as const;
 
 export interface IcmpMessage {
   readonly type: number;

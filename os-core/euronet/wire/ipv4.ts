@@ -13,6 +13,8 @@ export const DONT_FRAGMENT = 0x4000;
 export const MORE_FRAGMENTS = 0x2000;
 const FRAGMENT_OFFSET_MASK = 0x1fff;
 export const DEFAULT_TTL = 64;
+/** The total length is a 16-bit field. */
+export const MAXIMUM_IPV4_PAYLOAD = 65535 - IPV4_HEADER_BYTES;
 
 export interface Ipv4Header {
   readonly headerBytes: number;
@@ -27,6 +29,12 @@ export interface Ipv4Header {
   readonly destination: number;
 }
 
+/** True if the 20 to 60 bytes at `at` sum up as they should. False also for a header that is not there. */
+export function headerChecksumFits(bytes: Uint8Array, at: number): boolean {
+  const headerBytes = (bytes[at] & 15) * 4;
+  return bytes.length - at >= headerBytes && sumWords(bytes, at, headerBytes) === 0xffff;
+}
+
 /** The header at `at` of `bytes` (to its end); null if it is malformed or its checksum is wrong. */
 export function parseIpv4Header(bytes: Uint8Array, at: number): Ipv4Header | null {
   const available = bytes.length - at;
@@ -34,7 +42,7 @@ export function parseIpv4Header(bytes: Uint8Array, at: number): Ipv4Header | nul
   const headerBytes = (bytes[at] & 15) * 4;
   const totalBytes = read16(bytes, at + 2);
   if (headerBytes < IPV4_HEADER_BYTES || totalBytes < headerBytes || totalBytes > available) return null;
-  if (sumWords(bytes, at, headerBytes) !== 0xffff) return null;
+  if (!headerChecksumFits(bytes, at)) return null;
   const fragment = read16(bytes, at + 6);
   return {
     headerBytes,

@@ -103,7 +103,7 @@ export class NetworkService implements Link, StackListener, TimerTarget, FrameRe
 
   send(frame: Uint8Array): boolean {
     if (this.outbox.length >= MAXIMUM_OUTBOX) return false;
-    this.outbox.push(frame.slice());
+    this.outbox.push(frame);
     return true;
   }
   socketChanged(socket: DatagramSocket): void {

@@ -79,8 +79,8 @@ function connect(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   }
   if (address.family !== AF_INET) return -Errno.EAFNOSUPPORT;
   const { stack } = network;
-  if (stack.isBroadcast(address.address) && !target.allowBroadcast) return -Errno.EACCES;
-  if (stack.address === 0 && !stack.isLocal(address.address)) return -Errno.ENETUNREACH;
+  if (stack.port.isBroadcast(address.address) && !target.allowBroadcast) return -Errno.EACCES;
+  if (stack.port.address === 0 && !stack.port.isLocal(address.address)) return -Errno.ENETUNREACH;
   const bound = stack.bind(target, target.localAddress, target.localPort);
   if (bound < 0) return bound;
   target.remoteAddress = address.address;
