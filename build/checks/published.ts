@@ -16,7 +16,11 @@ function rightOf(entry: SystemCallEntry): string {
 }
 
 function systemCallPage(): string {
-  const rows = new SystemCallTable([...kernelCoreSystemCalls, vfsSubsystem.systemCalls, networkSubsystem.systemCalls]).list();
+  const rows = new SystemCallTable([
+    ...kernelCoreSystemCalls,
+    vfsSubsystem.systemCalls,
+    networkSubsystem.systemCalls,
+  ]).list();
   const lines = rows.map((entry) => {
     const number = entry.number >= 0x4000_0000 ? `0x${entry.number.toString(16)}` : String(entry.number);
     return `| ${number} | ${entry.name} | ${rightOf(entry)} | ${entry.arguments.map(([name]) => name).join(', ')} |`;

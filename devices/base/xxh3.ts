@@ -36,7 +36,9 @@ const start = BigUint64Array.of(
   wasm.PRIME32_1,
 );
 memoryBytes.set(secret, wasm.SECRET_AT);
-const exported = new WebAssembly.Instance(new WebAssembly.Module(wasm.assembleXxh3() as Uint8Array<ArrayBuffer>), { m: { m: memory } }).exports;
+const exported = new WebAssembly.Instance(new WebAssembly.Module(wasm.assembleXxh3() as Uint8Array<ArrayBuffer>), {
+  m: { m: memory },
+}).exports;
 const blocks = exported.blocks as (input: number, count: number) => void;
 const finish = exported.finish as (input: number, stripes: number, length: number) => void;
 
