@@ -74,6 +74,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     `echo $0 $1 $2`,
     `a=1; readonly a; echo $a`,
     `x=abc; echo "\${x}d" "$x.d" $x/d`,
+    `case x in [[:constructor:]]) echo yes;; *) echo no;; esac`,
     `: \${x?gone}; echo not here`,
     `set -u; echo $nothing; echo not here`,
   ],

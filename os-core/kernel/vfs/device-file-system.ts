@@ -12,12 +12,12 @@ import { type AttributeChange, FileSystem, type FolderEntry } from './file-syste
 import type { OpenFile } from './open-file.ts';
 
 const ROOT = 1;
-const LINKS: Readonly<Record<string, string>> = {
-  fd: '/proc/self/fd',
-  stdin: '/proc/self/fd/0',
-  stdout: '/proc/self/fd/1',
-  stderr: '/proc/self/fd/2',
-};
+const LINKS: ReadonlyMap<string, string> = new Map([
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+]);
 /** Folders that exist for mounts. */
 const EXTRA_FOLDERS = ['shm'];
 
@@ -64,9 +64,10 @@ export class DeviceFileSystem extends FileSystem {
       inode.device = ((node.major & 0xfff) << 8) | (node.minor & 0xff) | ((node.minor & ~0xff) << 12);
       return inode;
     }
-    if (name in LINKS) {
+    const target = LINKS.get(name);
+    if (target !== undefined) {
       inode.mode = FileType.symbolicLink | 0o777;
-      inode.size = LINKS[name].length;
+      inode.size = target.length;
       return inode;
     }
     if (!this.isFolder(name)) return -Errno.ENOENT;
@@ -78,7 +79,7 @@ export class DeviceFileSystem extends FileSystem {
     const path = this.names.get(folder);
     if (path === undefined) return -Errno.ENOENT;
     const full = path === '' ? name : `${path}/${name}`;
-    const exists = this.registry.lookup(full) !== null || full in LINKS || this.isFolder(full);
+    const exists = this.registry.lookup(full) !== null || LINKS.has(full) || this.isFolder(full);
     return exists ? this.numberOf(full) : -Errno.ENOENT;
   }
   parent(_kernel: Kernel, _task: Task, folder: number): { readonly parent: number; readonly name: string } | number {
@@ -91,16 +92,17 @@ export class DeviceFileSystem extends FileSystem {
     const path = this.names.get(folder);
     if (path === undefined) return -Errno.ENOENT;
     const names = new Set((this.registry.list(path) ?? []).map((entry) => entry.name));
-    if (path === '') for (const name of [...Object.keys(LINKS), ...EXTRA_FOLDERS]) names.add(name);
+    if (path === '') for (const name of [...LINKS.keys(), ...EXTRA_FOLDERS]) names.add(name);
     const name = [...names][position];
     if (name === undefined) return null;
     const full = path === '' ? name : `${path}/${name}`;
     const node = this.registry.lookup(full);
-    const type = node !== null ? node.mode >>> 12 : (full in LINKS ? FileType.symbolicLink : FileType.directory) >>> 12;
+    const type =
+      node !== null ? node.mode >>> 12 : (LINKS.has(full) ? FileType.symbolicLink : FileType.directory) >>> 12;
     return { inode: this.numberOf(full), type, name, position: position + 1 };
   }
   override readLink(_kernel: Kernel, _task: Task, number: number): string | number {
-    return LINKS[this.names.get(number) ?? ''] ?? -Errno.EINVAL;
+    return LINKS.get(this.names.get(number) ?? '') ?? -Errno.EINVAL;
   }
   override setAttributes(_kernel: Kernel, task: Task, number: number, change: AttributeChange): number {
     // A terminal may be handed to who logs in; nothing else about a device is for programs to change.

@@ -1,20 +1,22 @@
 // Patterns (POSIX.1-2017, Shell Command Language 2.13): * ? [set], backslash quotes. Byte strings.
 // Matching keeps one restart point per star, so the work is at most pattern length x text length.
 
-const classes: Readonly<Record<string, RegExp>> = {
-  alpha: /[A-Za-z]/,
-  digit: /[0-9]/,
-  alnum: /[A-Za-z0-9]/,
-  upper: /[A-Z]/,
-  lower: /[a-z]/,
-  space: /[ \t\n\r\f\v]/,
-  blank: /[ \t]/,
-  punct: /[!-/:-@[-`{-~]/,
-  print: /[ -~]/,
-  graph: /[!-~]/,
-  cntrl: /[\0-\x1f\x7f]/,
-  xdigit: /[0-9A-Fa-f]/,
-};
+const classes: ReadonlyMap<string, RegExp> = new Map(
+  Object.entries({
+    alpha: /[A-Za-z]/,
+    digit: /[0-9]/,
+    alnum: /[A-Za-z0-9]/,
+    upper: /[A-Z]/,
+    lower: /[a-z]/,
+    space: /[ \t\n\r\f\v]/,
+    blank: /[ \t]/,
+    punct: /[!-/:-@[-`{-~]/,
+    print: /[ -~]/,
+    graph: /[!-~]/,
+    cntrl: /[\0-\x1f\x7f]/,
+    xdigit: /[0-9A-Fa-f]/,
+  }),
+);
 
 /** Puts a backslash before what a pattern would take as special. */
 export function quotePattern(text: string): string {
@@ -63,7 +65,7 @@ function setMatches(pattern: string, at: number, end: number, c: string): boolea
     if (pattern[i] === '[' && pattern[i + 1] === ':') {
       const close = pattern.indexOf(':]', i + 2);
       if (close > 0 && close < last) {
-        if (classes[pattern.slice(i + 2, close)]?.test(c) === true) found = true;
+        if (classes.get(pattern.slice(i + 2, close))?.test(c) === true) found = true;
         i = close + 2;
         continue;
       }

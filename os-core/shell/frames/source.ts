@@ -26,7 +26,8 @@ const optionNames: Readonly<Record<string, string>> = {
   notify: 'b',
 };
 export const optionLetters = new Set(Object.values(optionNames));
-export const optionByName = (name: string): string | undefined => optionNames[name];
+export const optionByName = (name: string): string | undefined =>
+  Object.hasOwn(optionNames, name) ? optionNames[name] : undefined;
 
 export function initialiseVariables(shell: ShellState, environment: readonly string[]): void {
   for (const entry of environment) {
