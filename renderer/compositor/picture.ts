@@ -64,6 +64,11 @@ export class Picture {
     stage.paintPicture(this.texture, nodes, clip);
   }
 
+  /** Empties a rectangle and draws `nodes` into it. */
+  repaint(stage: Stage, nodes: readonly Container[], clip: Rectangle): void {
+    stage.paintPicture(this.texture, nodes, clip, true);
+  }
+
   get source(): TextureSource {
     return this.texture.source;
   }

@@ -1,4 +1,5 @@
 // The dock at the left and the panel at the right: each a cached picture with its shadow, redrawn when its part of the scene changes.
+// The panel's figures change every second: then only their rows are drawn again, on the glass, which no shadow reaches.
 
 import type { Container } from 'pixi.js';
 import type { SceneDock, ScenePanel } from '../../electron/protocol/scene-schema.ts';
@@ -19,10 +20,15 @@ abstract class SideLayer<Part extends Rectangle> {
   private picture: Picture | null = null;
   private key = '';
   private extent: Rectangle | null = null;
+  private shown: Part | null = null;
 
   protected abstract readonly fillAlpha: number;
   protected abstract readonly shadowAlpha: number;
   protected abstract paintContent(painter: Painter, part: Part): void;
+  /** Where two contents differ, relative to the part's top left and inside its glass; null: anywhere. */
+  protected changes(_before: Part, _after: Part): Rectangle[] | null {
+    return null;
+  }
 
   get nodes(): Container[] {
     return this.picture ? [this.picture.mesh] : [];
@@ -33,6 +39,9 @@ abstract class SideLayer<Part extends Rectangle> {
     const key = JSON.stringify(part);
     if (key === this.key) return [];
     this.key = key;
+    const changed = this.shown && this.picture ? this.changes(this.shown, part) : null;
+    this.shown = part;
+    if (changed) return changed.map((rectangle) => this.repaint(stage, part, rectangle));
     const before = this.extent;
     const width = part.width + 2 * REACH;
     const height = part.height + 2 * REACH;
@@ -50,8 +59,7 @@ abstract class SideLayer<Part extends Rectangle> {
     painter.box(0, 0, part.width, part.height, { radius: radius.large, fill: colour.ink });
     const hole = painter.finish(stage.glyphs.interface);
     hole.blendMode = 'erase';
-    painter.box(0, 0, part.width, part.height, { radius: radius.large, fill: colour.surface, alpha: this.fillAlpha });
-    this.paintContent(painter, part);
+    this.paintGlass(painter, part);
     const content = painter.finish(stage.glyphs.interface);
     const paintings = [shadow, hole, content];
     for (const painting of paintings) painting.position.set(REACH, REACH);
@@ -65,6 +73,23 @@ abstract class SideLayer<Part extends Rectangle> {
     this.picture?.destroy();
     this.picture = null;
     this.extent = null;
+    this.shown = null;
+  }
+
+  /** Draws a rectangle of the glass again; its place on the desktop. */
+  private repaint(stage: Stage, part: Part, rectangle: Rectangle): Rectangle {
+    const painter = new Painter();
+    this.paintGlass(painter, part);
+    const content = painter.finish(stage.glyphs.interface);
+    content.position.set(REACH, REACH);
+    this.picture!.repaint(stage, [content], { ...rectangle, x: rectangle.x + REACH, y: rectangle.y + REACH });
+    destroyPainting(content);
+    return { ...rectangle, x: rectangle.x + part.x, y: rectangle.y + part.y };
+  }
+
+  private paintGlass(painter: Painter, part: Part): void {
+    painter.box(0, 0, part.width, part.height, { radius: radius.large, fill: colour.surface, alpha: this.fillAlpha });
+    this.paintContent(painter, part);
   }
 
   private paintShadow(painter: Painter, { width, height }: Rectangle): void {
@@ -119,6 +144,10 @@ const PADDING = space[5];
 const CARD_PADDING = { x: 16, y: 14 } as const;
 const ROW_HEIGHT = 24;
 const BAR = { above: 6, height: 6, below: 8 } as const;
+const STATUS_TOP = 114;
+function rowHeight(row: ScenePanel['cards'][number]['rows'][number]): number {
+  return ROW_HEIGHT + (row.bar === undefined ? 0 : BAR.above + BAR.height + BAR.below);
+}
 const TONES = {
   verified: { fill: securityColour.verifiedTint, ink: securityColour.verifiedInk },
   attention: { fill: securityColour.attentionTint, ink: securityColour.attentionInk },
@@ -129,18 +158,48 @@ export class PanelLayer extends SideLayer<ScenePanel> {
   protected readonly fillAlpha = PANEL_ALPHA;
   protected readonly shadowAlpha = 0.12;
 
+  protected override changes(before: ScenePanel, after: ScenePanel): Rectangle[] | null {
+    const frame = ({ x, y, width, height, status, cards }: ScenePanel) =>
+      JSON.stringify([x, y, width, height, status, cards.map((card) => card.rows.map((row) => row.bar === undefined))]);
+    if (frame(before) !== frame(after) || after.height < 2 * radius.large) return null;
+    const width = after.width - 2 * PADDING;
+    const rectangles: Rectangle[] = [];
+    if (before.clock !== after.clock || before.date !== after.date) {
+      rectangles.push({ x: PADDING, y: PADDING, width, height: STATUS_TOP - PADDING });
+    }
+    let top = STATUS_TOP + this.statusHeight(after, width) + space[3];
+    after.cards.forEach((card, cardIndex) => {
+      let y = top + CARD_PADDING.y;
+      card.rows.forEach((row, rowIndex) => {
+        const height = rowHeight(row);
+        const inside = y + height <= after.height - PADDING;
+        if (inside && JSON.stringify(row) !== JSON.stringify(before.cards[cardIndex].rows[rowIndex])) {
+          rectangles.push({ x: PADDING + CARD_PADDING.x, y, width: width - 2 * CARD_PADDING.x, height });
+        }
+        y += height;
+      });
+      top = y + CARD_PADDING.y + space[3];
+    });
+    return rectangles;
+  }
+
+  private statusHeight(panel: ScenePanel, width: number): number {
+    const lines = wrapText(panel.status.text, 'regular12', width - 2 * CARD_PADDING.x, 3);
+    return 2 * CARD_PADDING.y + 16 + lines.length * 16;
+  }
+
   protected paintContent(painter: Painter, panel: ScenePanel): void {
     const width = panel.width - 2 * PADDING;
     if (width <= 2 * CARD_PADDING.x) return;
     const bottom = panel.height - PADDING;
     painter.text(PADDING, 67, panel.clock, 'light44', colour.ink, { letterSpacing: -1 });
     painter.text(PADDING, 91, panel.date, 'regular13', colour.softInk);
-    let top = 114;
+    let top = STATUS_TOP;
 
     const tone = TONES[panel.status.tone];
     const inner = width - 2 * CARD_PADDING.x;
     const lines = wrapText(panel.status.text, 'regular12', inner, 3);
-    const statusHeight = 2 * CARD_PADDING.y + 16 + lines.length * 16;
+    const statusHeight = this.statusHeight(panel, width);
     if (top + statusHeight > bottom) return;
     painter.box(PADDING, top, width, statusHeight, { radius: radius.medium, fill: tone.fill });
     painter.text(
@@ -156,12 +215,7 @@ export class PanelLayer extends SideLayer<ScenePanel> {
     top += statusHeight + space[3];
 
     for (const card of panel.cards) {
-      const height =
-        2 * CARD_PADDING.y +
-        card.rows.reduce(
-          (sum, row) => sum + ROW_HEIGHT + (row.bar === undefined ? 0 : BAR.above + BAR.height + BAR.below),
-          0,
-        );
+      const height = 2 * CARD_PADDING.y + card.rows.reduce((sum, row) => sum + rowHeight(row), 0);
       if (top + height > bottom) return;
       this.paintCard(painter, card, top, width, height);
       top += height + space[3];

@@ -50,12 +50,12 @@ export class Stage {
     });
   }
 
-  /** Draws `nodes` into a cached picture; inside `clip` over what is there, or all of it on a transparent ground. */
-  paintPicture(target: RenderTexture, nodes: readonly Container[], clip: Rectangle | null): void {
+  /** Draws `nodes` into a cached picture: all of it on a transparent ground, or inside `clip`, emptied first if `clear` says so. */
+  paintPicture(target: RenderTexture, nodes: readonly Container[], clip: Rectangle | null, clear = false): void {
     if (clip === null) {
       this.draw(nodes, target, true);
     } else {
-      this.withScissor(clip.x, clip.y, clip, () => this.draw(nodes, target, false));
+      this.withScissor(clip.x, clip.y, clip, () => this.draw(nodes, target, clear));
     }
   }
 

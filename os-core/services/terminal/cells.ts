@@ -1,4 +1,4 @@
-// Screen lines as the display's cells (os-core/abi/display.ts): colours resolved, the cursor marked.
+// Screen lines as the display's cells (os-core/abi/display.ts): colours resolved, cursor and selection marked.
 
 import { CELL_BYTES, CellAttribute } from '../../abi/display.ts';
 import { colour, terminalPalette } from '../../design-tokens/tokens.ts';
@@ -32,6 +32,7 @@ export function writeCells(
   line: Int32Array,
   columns: number,
   cursor: { readonly column: number; readonly shape: 'block' | 'bar' } | null,
+  selected: { readonly from: number; readonly to: number } | null = null,
 ): void {
   for (let column = 0; column < columns; column++) {
     const from = column * WORDS_PER_CELL;
@@ -43,6 +44,10 @@ export function writeCells(
     if ((flags & CellFlag.inverse) !== 0) [foreground, background] = [background, foreground];
     if ((flags & CellFlag.dim) !== 0) foreground = dimmed(foreground, background);
     if ((flags & CellFlag.hidden) !== 0) foreground = background;
+    if (selected !== null && column >= selected.from && column < selected.to) {
+      foreground = colour.surface;
+      background = colour.deepAccent;
+    }
     let attributes = flags & (CellFlag.bold | CellFlag.italic | CellFlag.underline | CellFlag.strike | CellFlag.wide);
     if (cursor !== null && cursor.column === column)
       attributes |= cursor.shape === 'bar' ? CellAttribute.cursorBar : CellAttribute.cursorBlock;

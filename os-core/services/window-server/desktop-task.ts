@@ -5,6 +5,7 @@
 //
 // One call per step; drawing goes before waiting, so that what was read is on screen before more is read.
 
+import { CLIPBOARD_PORT } from '../../abi/clipboard.ts';
 import { CursorShape, DisplayCommand } from '../../abi/display.ts';
 import { Errno } from '../../abi/errno.ts';
 import { byteString, bytesOf, toByteString } from '../../sdk/bytes.ts';
@@ -13,16 +14,30 @@ import { executeRequest, readyEvents, request, resultBytes, resultInteger } from
 import { parseTimeSeconds } from '../../sdk/structures.ts';
 import type { SystemTask, TaskEvent, TaskRequest } from '../../sdk/system-task.ts';
 import { feedTerminal } from '../terminal/terminal.ts';
-import { takeKeyboard, takeMouse } from './input.ts';
+import { takeKeyboard, takeMouse, updateShape } from './input.ts';
 import { sceneOf } from './layout.ts';
 import { panelFiles, takePanelFile } from './panel.ts';
+import { beforeOutput, pasteBytes, takeClipboard } from './selection.ts';
 import { createDesktopState, type DesktopState, type QueuedCall } from './state.ts';
-import { closeWindow, displayMessage, drawRows, enqueue, findWindow, openTerminal, tellSize } from './windows.ts';
+import {
+  closeWindow,
+  displayMessage,
+  drawRows,
+  enqueue,
+  findWindow,
+  openTerminal,
+  tellSize,
+  typeText,
+} from './windows.ts';
 
 const INPUT_READ_BYTES = 16 * 64;
 const OUTPUT_READ_BYTES = 16 * 1024;
 const FILE_READ_BYTES = 4096;
+const CLIPBOARD_BYTES = 4096;
+/** Between two looks at the panel's figures: while the desktop is in use, and when nothing has happened for a while. */
 const REFRESH_SECONDS = 1;
+const IDLE_REFRESH_SECONDS = 4;
+const IDLE_AFTER_SECONDS = 10;
 
 const device = OpenFlag.readWrite | OpenFlag.nonBlocking | OpenFlag.closeOnExec;
 const inputDevice = OpenFlag.readOnly | OpenFlag.nonBlocking | OpenFlag.closeOnExec;
@@ -58,7 +73,14 @@ function draw(desktop: DesktopState): QueuedCall {
     const rows = drawRows(desktop, window);
     if (rows !== null) return nothing(rows);
   }
+  if (desktop.clipboardOutput !== '' && !desktop.clipboardBlocked)
+    return {
+      request: request.write(desktop.clipboard, bytesOf(desktop.clipboardOutput.slice(0, CLIPBOARD_BYTES))),
+      purpose: 'clipboardOutput',
+      subject: 0,
+    };
   if (desktop.sceneDirty && !desktop.sceneBlocked) {
+    updateShape(desktop);
     const text = JSON.stringify(sceneOf(desktop));
     desktop.sceneDirty = false;
     if (text !== desktop.sceneSent) {
@@ -94,10 +116,13 @@ function waitForEvents(desktop: DesktopState): QueuedCall {
   };
   add(desktop.keyboard, PollEvent.in, 'keyboard');
   add(desktop.mouse, PollEvent.in, 'mouse');
+  add(desktop.clipboard, PollEvent.in | (desktop.clipboardBlocked ? PollEvent.out : 0), 'clipboard');
   if (desktop.sceneBlocked) add(desktop.display, PollEvent.out, 'display');
   for (const window of desktop.windows)
     add(window.master, PollEvent.in | (window.inputBlocked ? PollEvent.out : 0), 'window', window.id);
-  return { request: request.poll(list, REFRESH_SECONDS * 1000), purpose: 'poll', subject: 0 };
+  const untilRefresh = Math.ceil((desktop.nextRefresh - desktop.now) * 1000);
+  const timeoutMillis = Math.max(10, Math.min(untilRefresh, IDLE_REFRESH_SECONDS * 1000));
+  return { request: request.poll(list, timeoutMillis), purpose: 'poll', subject: 0 };
 }
 
 function takeResult(desktop: DesktopState, call: QueuedCall, value: number, data: Uint8Array): void {
@@ -123,6 +148,7 @@ function takeResult(desktop: DesktopState, call: QueuedCall, value: number, data
       desktop.cursorDirty = true;
       enqueue(desktop, request.open('/dev/input/keyboard', inputDevice), 'openKeyboard');
       enqueue(desktop, request.open('/dev/input/mouse', inputDevice), 'openMouse');
+      enqueue(desktop, request.open(`/dev/virtio-ports/${CLIPBOARD_PORT}`, device), 'openClipboard');
       openTerminal(desktop);
       enqueue(desktop, request.clock(Clock.monotonic), 'clock');
       return;
@@ -132,6 +158,18 @@ function takeResult(desktop: DesktopState, call: QueuedCall, value: number, data
     case 'openMouse':
       desktop.mouse = value < 0 ? -1 : value;
       return;
+    case 'openClipboard':
+      // A machine without this port has no clipboard to share.
+      desktop.clipboard = value < 0 ? -1 : value;
+      return;
+    case 'clipboardInput':
+      takePaste(desktop, value, data);
+      return;
+    case 'clipboardOutput':
+      if (value > 0) desktop.clipboardOutput = desktop.clipboardOutput.slice(value);
+      else if (value === -Errno.EAGAIN) desktop.clipboardBlocked = true;
+      else if (value !== -Errno.EINTR) closeClipboard(desktop);
+      return;
     case 'openMaster':
     case 'slaveNumber':
     case 'openSlave':
@@ -139,11 +177,13 @@ function takeResult(desktop: DesktopState, call: QueuedCall, value: number, data
       startShell(desktop, call, value, data);
       return;
     case 'poll':
-      takeReady(desktop, value, data);
+      // The time first: a double click is told by it.
       enqueue(desktop, request.clock(Clock.monotonic), 'clock');
+      takeReady(desktop, value, data);
+      if (value > 0) desktop.lastActivity = desktop.now;
       return;
     case 'clock':
-      if (parseTimeSeconds(data) >= desktop.nextRefresh) refresh(desktop, parseTimeSeconds(data));
+      takeTime(desktop, parseTimeSeconds(data));
       return;
     case 'keyboard':
       takeKeyboard(desktop, resultBytes(value, data));
@@ -154,8 +194,13 @@ function takeResult(desktop: DesktopState, call: QueuedCall, value: number, data
     case 'terminalOutput': {
       if (window === undefined) return;
       if (value > 0) {
-        const { title } = window.terminal;
+        const { title, screen } = window.terminal;
+        const linesBefore = screen.scrollback.length;
+        beforeOutput(desktop, window);
         feedTerminal(window.terminal, resultBytes(value, data));
+        // What is being looked at stays where it is.
+        const linesAfter = window.terminal.screen.scrollback.length;
+        if (window.scrolled > 0) window.scrolled = Math.min(linesAfter, window.scrolled + linesAfter - linesBefore);
         if (window.terminal.title !== title) desktop.sceneDirty = true;
       } else if (value !== -Errno.EAGAIN && value !== -Errno.EINTR) closeWindow(desktop, window);
       return;
@@ -206,6 +251,22 @@ function takeResult(desktop: DesktopState, call: QueuedCall, value: number, data
       return;
     default:
   }
+}
+
+function takePaste(desktop: DesktopState, value: number, data: Uint8Array): void {
+  if (value === -Errno.EAGAIN || value === -Errno.EINTR) return;
+  const texts = value > 0 ? takeClipboard(desktop, byteString(resultBytes(value, data))) : null;
+  if (texts === null) closeClipboard(desktop);
+  const window = desktop.windows[desktop.windows.length - 1];
+  if (window === undefined) return;
+  for (const text of texts ?? []) typeText(window, pasteBytes(text, window.terminal.bracketedPaste));
+}
+
+function closeClipboard(desktop: DesktopState): void {
+  if (desktop.clipboard >= 0) enqueue(desktop, request.close(desktop.clipboard));
+  desktop.clipboard = -1;
+  desktop.clipboardInput = '';
+  desktop.clipboardOutput = '';
 }
 
 /** Opens the pty's other side and forks; the copy becomes the leader of a session on it and runs the shell. */
@@ -273,7 +334,11 @@ function takeReady(desktop: DesktopState, value: number, data: Uint8Array): void
     if (events === 0) return;
     if (entry.kind === 'keyboard') enqueue(desktop, request.read(desktop.keyboard, INPUT_READ_BYTES), 'keyboard');
     else if (entry.kind === 'mouse') enqueue(desktop, request.read(desktop.mouse, INPUT_READ_BYTES), 'mouse');
-    else if (entry.kind === 'display') desktop.sceneBlocked = false;
+    else if (entry.kind === 'clipboard') {
+      if ((events & PollEvent.out) !== 0) desktop.clipboardBlocked = false;
+      if ((events & ~PollEvent.out) !== 0)
+        enqueue(desktop, request.read(desktop.clipboard, CLIPBOARD_BYTES), 'clipboardInput');
+    } else if (entry.kind === 'display') desktop.sceneBlocked = false;
     else {
       const window = findWindow(desktop, entry.window);
       if (window === undefined) return;
@@ -284,9 +349,18 @@ function takeReady(desktop: DesktopState, value: number, data: Uint8Array): void
   });
 }
 
-/** Once a second: the clock, the figures of the panel, and children that have ended. */
-function refresh(desktop: DesktopState, now: number): void {
-  desktop.nextRefresh = now + REFRESH_SECONDS;
+/** Notes the time; refreshes the panel when it is due, which is seldom on a desktop that nobody uses. */
+function takeTime(desktop: DesktopState, now: number): void {
+  desktop.now = now;
+  const isIdle = now - desktop.lastActivity > IDLE_AFTER_SECONDS;
+  const interval = isIdle ? IDLE_REFRESH_SECONDS : REFRESH_SECONDS;
+  desktop.nextRefresh = Math.min(desktop.nextRefresh, now + interval);
+  if (now >= desktop.nextRefresh) refresh(desktop, now, interval);
+}
+
+/** The clock, the figures of the panel, and children that have ended. */
+function refresh(desktop: DesktopState, now: number, interval: number): void {
+  desktop.nextRefresh = now + interval;
   enqueue(desktop, request.clock(Clock.realTime), 'wallClock');
   panelFiles.forEach((path, i) => {
     enqueue(desktop, request.open(path, OpenFlag.readOnly | OpenFlag.closeOnExec), 'openFile', i);

@@ -8,6 +8,7 @@ import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { TaskRequest } from '../../sdk/system-task.ts';
 import { desktopTask } from './desktop-task.ts';
 import { dateText } from './layout.ts';
+import { pasteBytes } from './selection.ts';
 import type { DesktopState } from './state.ts';
 
 const files: Readonly<Record<string, string>> = {
@@ -168,7 +169,7 @@ describe('window server', () => {
     expect(world.scene?.panel.cards[0].rows[0]).toMatchObject({ label: 'Memory', value: '96 of 512 MB' });
     expect(JSON.stringify(world.scene?.panel)).toContain('beat 2 481');
     expect(world.scene?.panel.date).toBe('Sunday, 22 November');
-    expect(JSON.stringify(world.scene?.panel)).toContain('00:14:08');
+    expect(JSON.stringify(world.scene?.panel)).toContain('14 min');
     expect(dateText(951_782_400)).toBe('Tuesday, 29 February');
   });
 
@@ -226,6 +227,94 @@ describe('window server', () => {
     world.mouse((tile?.x ?? 0) + 5, (tile?.y ?? 0) + 5, 1);
     world.mouse((tile?.x ?? 0) + 5, (tile?.y ?? 0) + 5, 0);
     expect(world.windows).toHaveLength(1);
+  });
+
+  it('E53: a middle or right click on the dock, or Ctrl+Shift+N, opens another terminal', () => {
+    const world = new World();
+    const tile = world.scene?.dock.tiles[0];
+    for (const button of [2, 4]) {
+      world.mouse((tile?.x ?? 0) + 5, (tile?.y ?? 0) + 5, button);
+      world.mouse((tile?.x ?? 0) + 5, (tile?.y ?? 0) + 5, 0);
+    }
+    expect(world.windows).toHaveLength(3);
+    world.key(49, 0x4e, 3);
+    expect(world.windows).toHaveLength(4);
+    world.key(17, 0x57, 3);
+    expect(world.windows).toHaveLength(3);
+  });
+
+  it('selects with the mouse, copies, and pastes without harm', () => {
+    const world = new World();
+    const master = world.device('/dev/ptmx');
+    const port = world.device('/dev/virtio-ports/clipboard');
+    master.input.push(...new TextEncoder().encode('first line\r\nsecond wörd here\r\n'));
+    world.settle();
+    const [window] = world.windows;
+    const at = (column: number, row: number) => [window.x + 20 + column * 8, window.y + 60 + row * 20 + 10] as const;
+    const drag = (from: readonly [number, number], to: readonly [number, number]) => {
+      world.mouse(...from, 1);
+      world.mouse(...to, 1);
+      world.mouse(...to, 0);
+    };
+    const copied = () => {
+      world.key(46, 0x43, 3);
+      const bytes = Buffer.from(port.output.splice(0));
+      if (bytes.length === 0) return null;
+      expect(bytes.readUInt32LE(0)).toBe(bytes.length - 4);
+      return bytes.subarray(4).toString();
+    };
+    expect(copied()).toBe(null);
+    drag(at(6, 0), at(6, 1));
+    expect(copied()).toBe('line\nsecond');
+    drag(at(6, 1), at(6, 0));
+    expect(copied()).toBe('line\nsecond');
+    const marked = world.surfaces.get(window.surface)?.cells.getUint32(6 * CELL_BYTES + 8, true);
+    expect(marked).toBe(0x1e4fb0);
+    // More output scrolls nothing away; a click ends the selection; a double click takes a word.
+    master.input.push(...new TextEncoder().encode('more\r\n'.repeat(40)));
+    world.settle();
+    expect(copied()).toBe('line\nsecond');
+    world.key(104, 0, 1);
+    world.key(104, 0, 1);
+    world.tick();
+    drag(at(9, 1), at(9, 1));
+    expect(copied()).toBe(null);
+    drag(at(9, 1), at(9, 1));
+    expect(copied()).toBe('wörd');
+
+    const paste = (text: string) => {
+      const bytes = new TextEncoder().encode(text);
+      port.input.push(bytes.length & 255, bytes.length >> 8, 0, 0, ...bytes);
+      world.settle();
+      return Buffer.from(master.output.splice(0)).toString();
+    };
+    expect(paste('echo ä\nls\x1b[A\x03')).toBe('echo ä\rls[A');
+    master.input.push(...new TextEncoder().encode('\x1b[?2004h'));
+    world.settle();
+    expect(paste('a\r\nb\x1b[201~c')).toBe('\x1b[200~a\rb[201~c\x1b[201~');
+    expect(paste('')).toBe('');
+    expect(paste('y'.repeat(50_000))).toHaveLength(50_012);
+    expect(pasteBytes('\t\u009b\u0007', false)).toBe('\t');
+    port.input.push(255, 255, 255, 255, 1, 2, 3);
+    world.settle();
+    expect(world.state.clipboard).toBe(-1);
+    expect(copied()).toBe(null);
+  });
+
+  it('what one looks at while scrolled back stays in place', () => {
+    const world = new World();
+    const master = world.device('/dev/ptmx');
+    const line = (i: number) => new TextEncoder().encode(`line ${i}\r\n`);
+    for (let i = 0; i < 60; i++) master.input.push(...line(i));
+    world.settle();
+    world.key(104, 0, 1);
+    const { surface } = world.windows[0];
+    const before = world.row(surface, 0);
+    for (let i = 60; i < 70; i++) master.input.push(...line(i));
+    world.settle();
+    expect(world.row(surface, 0)).toBe(before);
+    world.key(30, 0x61);
+    expect(world.row(surface, 0)).not.toBe(before);
   });
 
   it('an idle desktop sends nothing but a changed clock', () => {

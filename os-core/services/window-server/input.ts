@@ -6,7 +6,8 @@ import { toByteString } from '../../sdk/bytes.ts';
 import { keyText } from '../terminal/keys.ts';
 import { damageAll } from '../terminal/screen.ts';
 import { MINIMUM_WINDOW, snapBox, type Target, targetAt } from './layout.ts';
-import type { DesktopState, Drag } from './state.ts';
+import { beginSelection, clearSelection, copySelection, extendSelection, placeAt, selectWord } from './selection.ts';
+import type { DesktopState, Drag, WindowState } from './state.ts';
 import {
   closeWindow,
   findWindow,
@@ -19,10 +20,16 @@ import {
 } from './windows.ts';
 
 const KEY_TAB = 15;
+const KEY_W = 17;
 const KEY_T = 20;
+const KEY_C = 46;
+const KEY_V = 47;
+const KEY_N = 49;
 const KEY_F4 = 62;
 const KEY_PAGE_UP = 104;
 const KEY_PAGE_DOWN = 109;
+const DOUBLE_CLICK_SECONDS = 0.4;
+const DOUBLE_CLICK_PIXELS = 4;
 /** This much of a title bar stays on the desktop, so that a window can be fetched back. */
 const KEEP_VISIBLE = 64;
 
@@ -40,11 +47,19 @@ function pressKey(desktop: DesktopState, key: number, character: number, modifie
   const window = desktop.windows[desktop.windows.length - 1];
   const control = (modifiers & KeyModifier.control) !== 0;
   const alt = (modifiers & KeyModifier.alt) !== 0;
+  const shift = (modifiers & KeyModifier.shift) !== 0;
   if (key === KEY_T && control && alt) return openTerminal(desktop);
+  if (control && shift && !alt) {
+    if (key === KEY_N) return openTerminal(desktop);
+    if (key === KEY_C) return void copySelection(desktop);
+    // The host answers this key itself, with the text on its clipboard.
+    if (key === KEY_V) return;
+    if (key === KEY_W && window !== undefined) return closeWindow(desktop, window);
+  }
   if (window === undefined) return;
   if (key === KEY_F4 && alt) return closeWindow(desktop, window);
   if (key === KEY_TAB && alt) return focusWindow(desktop, desktop.windows[0]);
-  if ((modifiers & KeyModifier.shift) !== 0 && (key === KEY_PAGE_UP || key === KEY_PAGE_DOWN))
+  if (shift && (key === KEY_PAGE_UP || key === KEY_PAGE_DOWN))
     return scrollBy(window, key === KEY_PAGE_UP ? window.rows - 1 : 1 - window.rows);
   const text = keyText(window.terminal, key, character, modifiers);
   if (text === '') return;
@@ -82,6 +97,7 @@ export function takeMouse(desktop: DesktopState, bytes: Uint8Array): void {
 
 function movePointer(desktop: DesktopState, x: number, y: number, buttons: number): void {
   const pressed = buttons & ~desktop.buttons & MouseButton.left;
+  const pressedOther = buttons & ~desktop.buttons & (MouseButton.right | MouseButton.middle);
   const released = desktop.buttons & ~buttons & MouseButton.left;
   if (x !== desktop.pointerX || y !== desktop.pointerY) desktop.cursorDirty = true;
   desktop.pointerX = x;
@@ -89,9 +105,17 @@ function movePointer(desktop: DesktopState, x: number, y: number, buttons: numbe
   desktop.buttons = buttons;
   if (desktop.drag !== null) followDrag(desktop, desktop.drag);
   if (pressed !== 0) press(desktop, targetAt(desktop, x, y));
+  if (pressedOther !== 0 && targetAt(desktop, x, y).kind === 'terminalTile') openTerminal(desktop);
   if (released !== 0 && desktop.drag !== null) endDrag(desktop, desktop.drag);
-  const target = targetAt(desktop, x, y);
-  const shape = desktop.drag !== null ? CursorShape.move : (shapes[target.kind] ?? CursorShape.arrow);
+  updateShape(desktop);
+}
+
+/** The pointer's shape tells what a click would do. */
+export function updateShape(desktop: DesktopState): void {
+  const { drag } = desktop;
+  const dragged = drag?.kind === 'select' ? CursorShape.text : CursorShape.move;
+  const target = targetAt(desktop, desktop.pointerX, desktop.pointerY);
+  const shape = drag !== null ? dragged : (shapes[target.kind] ?? CursorShape.arrow);
   if (shape !== desktop.cursorShape) {
     desktop.cursorShape = shape;
     desktop.cursorDirty = true;
@@ -99,6 +123,7 @@ function movePointer(desktop: DesktopState, x: number, y: number, buttons: numbe
 }
 
 function press(desktop: DesktopState, target: Target): void {
+  clearSelection(desktop);
   if (target.kind === 'terminalTile') {
     const window = desktop.windows[desktop.windows.length - 1];
     if (window === undefined) openTerminal(desktop);
@@ -108,7 +133,7 @@ function press(desktop: DesktopState, target: Target): void {
   if (!('window' in target)) return;
   const { window } = target;
   focusWindow(desktop, window);
-  if (target.kind === 'content') return;
+  if (target.kind === 'content') return pressText(desktop, window);
   if (target.kind === 'close') return closeWindow(desktop, window);
   if (target.kind === 'zoom') {
     const full = snapBox(desktop, desktop.width / 2, 0);
@@ -127,6 +152,18 @@ function press(desktop: DesktopState, target: Target): void {
     };
 }
 
+function pressText(desktop: DesktopState, window: WindowState): void {
+  const { pointerX: x, pointerY: y, lastPress, now } = desktop;
+  const isDouble =
+    now - lastPress.seconds <= DOUBLE_CLICK_SECONDS &&
+    Math.abs(x - lastPress.x) + Math.abs(y - lastPress.y) <= DOUBLE_CLICK_PIXELS;
+  // After a double click the next press begins anew.
+  desktop.lastPress = { seconds: isDouble ? Number.NEGATIVE_INFINITY : now, x, y };
+  if (isDouble) return selectWord(desktop, window, placeAt(window, x, y, false));
+  beginSelection(desktop, window, placeAt(window, x, y, true));
+  desktop.drag = { window: window.id, kind: 'select', offsetX: 0, offsetY: 0 };
+}
+
 function followDrag(desktop: DesktopState, drag: Drag): void {
   const window = findWindow(desktop, drag.window);
   if (window === undefined) {
@@ -134,6 +171,7 @@ function followDrag(desktop: DesktopState, drag: Drag): void {
     return;
   }
   const { pointerX, pointerY } = desktop;
+  if (drag.kind === 'select') return extendSelection(desktop, window, placeAt(window, pointerX, pointerY, true));
   if (drag.kind === 'move') {
     window.x = Math.max(KEEP_VISIBLE - window.width, Math.min(pointerX - drag.offsetX, desktop.width - KEEP_VISIBLE));
     window.y = Math.max(0, Math.min(pointerY - drag.offsetY, desktop.height - KEEP_VISIBLE / 2));

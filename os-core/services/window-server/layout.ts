@@ -11,7 +11,7 @@ import { MAX_COLUMNS, MAX_ROWS } from '../terminal/screen.ts';
 import type { DesktopState, WindowState } from './state.ts';
 
 const MARGIN = space[4];
-const CONTENT_PADDING = { x: 20, y: 16 } as const;
+export const CONTENT_PADDING = { x: 20, y: 16 } as const;
 export const DOCK_WIDTH = 64;
 const TILE = { size: 42, gap: 12, firstTop: 64, bottom: 12 } as const;
 const PANEL_WIDTH = 284;
@@ -111,7 +111,7 @@ function panelCards(desktop: DesktopState): Card[] {
   cards.push({
     rows: [
       { label: 'EuroMonitor', value: panel.beat === '' ? 'not running' : `beat ${grouped(panel.beat)}` },
-      { label: 'Up', value: clockText(panel.uptimeSeconds, true) },
+      { label: 'Up', value: durationText(panel.uptimeSeconds) },
       { label: 'Processes', value: String(panel.processes) },
     ],
   });
@@ -134,10 +134,16 @@ function panelBox(desktop: DesktopState, cards: readonly Card[]): Box {
 function grouped(digits: string): string {
   return digits.replace(/\B(?=(\d{3})+$)/g, ' ');
 }
-function clockText(seconds: number, withSeconds: boolean): string {
+function clockText(seconds: number): string {
   const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
-  const hours = withSeconds ? Math.floor(seconds / 3600) : Math.floor(seconds / 3600) % 24;
-  return `${two(hours)}:${two((seconds / 60) % 60)}${withSeconds ? `:${two(seconds % 60)}` : ''}`;
+  return `${two((seconds / 3600) % 24)}:${two((seconds / 60) % 60)}`;
+}
+/** No seconds: an idle desktop has nothing to draw for them. */
+function durationText(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];
+  if (days > 0) return `${days} d ${hours} h`;
+  return hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
 }
 
 const weekdays = ['Thursday', 'Friday', 'Saturday', 'Sunday', 'Monday', 'Tuesday', 'Wednesday'] as const;
@@ -198,7 +204,7 @@ export function sceneOf(desktop: DesktopState): Scene {
     },
     panel: {
       ...panelBox(desktop, cards),
-      clock: clockText(panel.wallSeconds, false),
+      clock: clockText(panel.wallSeconds),
       date: dateText(panel.wallSeconds),
       status: {
         tone: 'verified',

@@ -13,6 +13,9 @@ export type Purpose =
   | 'displaySize'
   | 'openKeyboard'
   | 'openMouse'
+  | 'openClipboard'
+  | 'clipboardInput'
+  | 'clipboardOutput'
   | 'openMaster'
   | 'slaveNumber'
   | 'openSlave'
@@ -65,9 +68,20 @@ export interface WindowState {
   closing: boolean;
 }
 
+/** A place in a terminal's text (selection.ts). */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+export interface Selection {
+  readonly window: number;
+  readonly anchor: Place;
+  readonly head: Place;
+}
+
 export interface Drag {
   readonly window: number;
-  readonly kind: 'move' | 'right' | 'bottom' | 'corner';
+  readonly kind: 'move' | 'right' | 'bottom' | 'corner' | 'select';
   readonly offsetX: number;
   readonly offsetY: number;
 }
@@ -104,21 +118,31 @@ export interface DesktopState {
   cursorDirty: boolean;
   cursorShape: number;
   drag: Drag | null;
+  selection: Selection | null;
+  /** The last press of the left button, to know a double click. */
+  lastPress: { readonly seconds: number; readonly x: number; readonly y: number };
+  /** The clipboard's port, -1 if there is none; bytes of it as byte strings. */
+  clipboard: number;
+  clipboardInput: string;
+  clipboardOutput: string;
+  clipboardBlocked: boolean;
   sceneDirty: boolean;
   sceneBlocked: boolean;
   sceneSent: string;
   sceneShown: boolean;
   /** Surfaces to give back once the scene no longer names them. */
   retired: number[];
-  /** Monotonic seconds of the next refresh of the panel. */
+  /** Monotonic seconds: when the last wait ended, of the next refresh of the panel, of the last input or output. */
+  now: number;
   nextRefresh: number;
+  lastActivity: number;
   panel: PanelFacts;
   fileDescriptor: number;
   fileText: string;
   /** In a forked copy: the only thing left is to become the shell. */
   isChild: boolean;
   /** Which descriptors the running poll asks for. */
-  polled: { readonly kind: 'keyboard' | 'mouse' | 'window' | 'display'; readonly window: number }[];
+  polled: { readonly kind: 'keyboard' | 'mouse' | 'clipboard' | 'window' | 'display'; readonly window: number }[];
   started: boolean;
 }
 
@@ -141,12 +165,20 @@ export function createDesktopState(): DesktopState {
     cursorDirty: false,
     cursorShape: 0,
     drag: null,
+    selection: null,
+    lastPress: { seconds: Number.NEGATIVE_INFINITY, x: 0, y: 0 },
+    clipboard: -1,
+    clipboardInput: '',
+    clipboardOutput: '',
+    clipboardBlocked: false,
     sceneDirty: true,
     sceneBlocked: false,
     sceneSent: '',
     sceneShown: false,
     retired: [],
+    now: 0,
     nextRefresh: 0,
+    lastActivity: 0,
     panel: {
       wallSeconds: 0,
       memoryTotalKibibytes: 0,

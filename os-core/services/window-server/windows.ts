@@ -10,6 +10,7 @@ import { visibleLine, writeCells } from '../terminal/cells.ts';
 import { damageAll } from '../terminal/screen.ts';
 import { createTerminal, resizeTerminal } from '../terminal/terminal.ts';
 import { type Box, gridSize, MINIMUM_WINDOW } from './layout.ts';
+import { clearSelection, selectedColumns } from './selection.ts';
 import type { DesktopState, Purpose, WindowState } from './state.ts';
 
 /** As many windows as surfaces, less a few that change size. */
@@ -100,6 +101,7 @@ export function tellSize(desktop: DesktopState, window: WindowState): void {
 export function closeWindow(desktop: DesktopState, window: WindowState): void {
   desktop.windows = desktop.windows.filter((other) => other !== window);
   if (desktop.drag?.window === window.id) desktop.drag = null;
+  if (desktop.selection?.window === window.id) desktop.selection = null;
   desktop.retired.push(window.surface);
   desktop.sceneDirty = true;
   window.closing = true;
@@ -134,6 +136,7 @@ export function placeWindow(desktop: DesktopState, window: WindowState, box: Box
   if (columns === window.columns && rows === window.rows) return;
   const surface = newSurface(desktop, columns, rows);
   if (surface === 0) return;
+  if (desktop.selection?.window === window.id) clearSelection(desktop);
   desktop.retired.push(window.surface);
   window.surface = surface;
   window.columns = columns;
@@ -179,7 +182,9 @@ export function drawRows(desktop: DesktopState, window: WindowState): TaskReques
       hasCursor && row === screen.row
         ? { column: Math.min(screen.column, screen.columns - 1), shape: terminal.cursorShape }
         : null;
-    writeCells(view, (row - first) * rowBytes, visibleLine(terminal, row, window.scrolled), screen.columns, cursor);
+    const selected = selectedColumns(desktop, window, screen.scrollback.length - window.scrolled + row);
+    const line = visibleLine(terminal, row, window.scrolled);
+    writeCells(view, (row - first) * rowBytes, line, screen.columns, cursor, selected);
   }
   return displayMessage(
     desktop,
