@@ -179,7 +179,10 @@ function start(kernel: Kernel, task: Task, progress: ExecProgress, image: Progra
       return refuse(kernel, task, progress.path, `there is no system task "${taskName}"`, Errno.ENOEXEC);
     }
     const space = AddressSpace.create(kernel);
-    if (space === null) return -Errno.ENOMEM;
+    if (space === null) {
+      discardUnused(kernel, image);
+      return -Errno.ENOMEM;
+    }
     commit(kernel, task, progress, image, space);
     becomeSystemTask(kernel, task, definition, progress.arguments, progress.environment);
     discardUnused(kernel, image);
@@ -200,7 +203,10 @@ function randomPages(kernel: Kernel, bits: number): number {
 
 function startElf(kernel: Kernel, task: Task, progress: ExecProgress, image: ProgramImage, plan: ElfPlan): number {
   const space = AddressSpace.create(kernel);
-  if (space === null) return -Errno.ENOMEM;
+  if (space === null) {
+    discardUnused(kernel, image);
+    return -Errno.ENOMEM;
+  }
   const fail = (errno: number): number => {
     space.release(kernel);
     discardUnused(kernel, image);

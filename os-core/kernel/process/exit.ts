@@ -66,10 +66,13 @@ export function releaseVforkParent(task: Task): void {
 
 function becomeZombie(kernel: Kernel, process: Process): void {
   process.state = 'zombie';
+  process.intervalTimer?.stop(kernel);
   process.files?.release(kernel);
   process.files = null;
   dropAddressSpace(kernel, process);
   adoptChildren(kernel, process);
+  // Who started it is asked why (a shell forks before it execs).
+  if (process.parent !== null && process.lastRefusal !== '') process.parent.lastRefusal = process.lastRefusal;
   const status = process.exitStatus;
   const signal = status & 0x7f;
   const code =

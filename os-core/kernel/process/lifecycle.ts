@@ -2,6 +2,7 @@
 
 import { decodeGraph, encodeGraph, registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
+import { Signal } from '../../abi/signal.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
 import { allocateZeroed } from '../memory/page-tables.ts';
@@ -17,6 +18,7 @@ import {
 import { ExecProgress } from './exec.ts';
 import { type Credentials, Process, ResourceLimit } from './process.ts';
 import type { ProcessFiles } from './seams.ts';
+import { bitOfSignal } from './signal-state.ts';
 import { type KernelWork, Task, TaskKind } from './task.ts';
 
 /** clone(2) */
@@ -131,7 +133,10 @@ export interface CloneRequest {
 export function cloneTask(kernel: Kernel, task: Task, request: CloneRequest): number {
   if (task.progress instanceof VforkWait) {
     const wait = task.progress;
-    return wait.child.vforkParent === task ? PENDING : wait.childId;
+    if (wait.child.vforkParent !== task) return wait.childId;
+    // Only SIGKILL ends this wait (Linux: wait_for_vfork_done is killable).
+    const waiting = task.signals.pending.mask | task.process.signals.pending.mask;
+    return (waiting & bitOfSignal(Signal.SIGKILL)) !== 0n ? -Errno.EINTR : PENDING;
   }
   const { flags } = request;
   if ((flags & CloneFlag.unsupported) !== 0) return -Errno.EINVAL;
@@ -228,7 +233,6 @@ function makeProcess(kernel: Kernel, task: Task, request: CloneRequest): Task | 
   child.verifiedBy = process.verifiedBy;
   child.dumpable = process.dumpable;
   child.noNewPrivileges = process.noNewPrivileges;
-  child.hasExecuted = process.hasExecuted;
   child.limits = [...process.limits];
   parent?.children.add(child);
   kernel.processes.processes.set(id, child);

@@ -3,11 +3,17 @@
 //   alive ── last thread exits ──► zombie ── parent waits, or ignores SIGCHLD ──► reaped (out of the table)
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
+import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import type { ProcessFiles } from './seams.ts';
 import { ProcessSignals } from './signal-state.ts';
 import type { Task } from './task.ts';
+
+/** A timer that ends with its process (syscalls/time-calls.ts). */
+export interface ProcessTimer {
+  stop(kernel: Kernel): void;
+}
 
 export interface Credentials {
   readonly userId: number;
@@ -86,8 +92,8 @@ export class Process {
   stopReported = true;
   continueReported = true;
 
-  /** ITIMER_REAL, made at the first use (an IntervalTimer). */
-  intervalTimer: object | null = null;
+  /** ITIMER_REAL, made at the first use. */
+  intervalTimer: ProcessTimer | null = null;
 
   /** Woken when a child changes state. */
   readonly childQueue: WaitQueue = new WaitQueue();

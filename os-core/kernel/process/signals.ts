@@ -6,7 +6,7 @@
 //                                                                                       └ handler ─► frame on the user's stack
 
 import { Errno } from '../../abi/errno.ts';
-import { SIG_DFL, SIG_IGN, Signal, SignalCode, signalNames } from '../../abi/signal.ts';
+import { LAST_SIGNAL, SIG_DFL, SIG_IGN, Signal, SignalCode, signalNames } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
 import { readSaved, SavedRegister } from '../traps/saved-registers.ts';
 import { endProcess } from './exit.ts';
@@ -149,7 +149,8 @@ export function notifyParent(kernel: Kernel, process: Process, code: number, sta
   parent.childQueue.wakeAll();
   const ended = code === SignalCode.childExited || code === SignalCode.childKilled || code === SignalCode.childDumped;
   const number = ended ? process.exitSignal : Signal.SIGCHLD;
-  if (number === 0) return;
+  // clone(2) takes any number below 256; only real signals are sent.
+  if (number === 0 || number > LAST_SIGNAL) return;
   sendSignal(kernel, parent, {
     number,
     code,

@@ -18,8 +18,7 @@ function setpgid(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   if (process === null || (process !== task.process && process.parent !== task.process)) return -Errno.ESRCH;
   const group = a.int(1) === 0 ? process.id : a.int(1);
   if (process.session === process.id || process.session !== task.process.session) return -Errno.EPERM;
-  if (process !== task.process && process.hasExecuted && process.executablePath !== task.process.executablePath)
-    return -Errno.EACCES;
+  if (process !== task.process && process.hasExecuted) return -Errno.EACCES;
   if (group !== process.id && !kernel.processes.group(group).some((member) => member.session === process.session))
     return -Errno.EPERM;
   process.group = group;

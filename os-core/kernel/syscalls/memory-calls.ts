@@ -7,7 +7,7 @@ import { Capability } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
-import { BUS_ERROR, USER_MAP_END, USER_MAP_START } from '../memory/address-space.ts';
+import { USER_MAP_END, USER_MAP_START } from '../memory/address-space.ts';
 import { type AreaBacking, anonymousBacking, Protection, SharedPages } from '../memory/area.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
 import { findEntry } from '../memory/page-tables.ts';
@@ -246,7 +246,7 @@ function mlock(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   if (space === null || !space.covers(start, start + length)) return -Errno.ENOMEM;
   if (length > kernel.frames.freeFrames * FRAME_BYTES) return -Errno.ENOMEM;
   const result = space.populate(kernel, task, start, length, false);
-  return result === 0 || result === PENDING ? result : result === BUS_ERROR ? -Errno.ENOMEM : -Errno.ENOMEM;
+  return result === 0 || result === PENDING ? result : -Errno.ENOMEM;
 }
 
 const range = [

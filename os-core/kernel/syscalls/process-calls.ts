@@ -81,6 +81,8 @@ function exec(
 }
 
 const Wait = { noHang: 1, untraced: 2, exited: 4, continued: 8, noWait: 0x0100_0000 } as const;
+/** __WNOTHREAD, __WALL, __WCLONE: allowed, and all children are waited for anyway. */
+const ANY_CHILD = 0xe000_0000;
 
 interface ChildEvent {
   readonly child: Process;
@@ -145,7 +147,7 @@ const ofProcess = (kernel: Kernel, process: Process): Uint8Array => {
 function wait4(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const wanted = a.int(0);
   const options = a.uint(2);
-  if ((options & ~(Wait.noHang | Wait.untraced | Wait.continued | 0xe000_0000)) !== 0) return -Errno.EINVAL;
+  if ((options & ~(Wait.noHang | Wait.untraced | Wait.continued | ANY_CHILD)) !== 0) return -Errno.EINVAL;
   const { process } = task;
   const group = wanted === 0 ? process.group : -wanted;
   const event = findChild(
@@ -178,8 +180,11 @@ function waitid(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const type = a.int(0);
   const id = a.int(1);
   const options = a.uint(3);
-  if ((options & (Wait.exited | Wait.untraced | Wait.continued)) === 0 || type < 0 || type > IdType.group)
+  const events = Wait.exited | Wait.untraced | Wait.continued;
+  if ((options & ~(events | Wait.noHang | Wait.noWait | ANY_CHILD)) !== 0 || (options & events) === 0)
     return -Errno.EINVAL;
+  if (type < 0 || type > IdType.group) return -Errno.EINVAL;
+  if ((type === IdType.process && id <= 0) || (type === IdType.group && id < 0)) return -Errno.EINVAL;
   const { process } = task;
   const event = findChild(
     process,
@@ -232,14 +237,19 @@ function waitid(kernel: Kernel, task: Task, a: SystemCallArguments): number {
     const result = kernel.userMemory.copyOut(task, a.unsigned(2), information);
     if (result !== 0) return result;
   }
-  if (event !== null && (options & Wait.noWait) === 0) consume(kernel, event);
+  if (event === null) return 0;
+  if (a.unsigned(4) !== 0) {
+    const result = kernel.userMemory.copyOut(task, a.unsigned(4), ofProcess(kernel, event.child));
+    if (result !== 0) return result;
+  }
+  if ((options & Wait.noWait) === 0) consume(kernel, event);
   return 0;
 }
 
 function clone(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   return cloneTask(kernel, task, {
     flags: a.uint(0) & ~0xff,
-    exitSignal: a.uint(0) & 0x7f,
+    exitSignal: a.uint(0) & 0xff,
     stack: a.unsigned(1),
     parentTid: a.unsigned(2),
     childTid: a.unsigned(3),

@@ -58,8 +58,13 @@ export function runCall(kernel: Kernel, task: Task, registersLive: boolean): voi
     task.keepRegisters = false;
     return;
   }
-  if (registersLive && !task.signals.actionable && !scheduler.reschedule && task.state === TaskState.runnable) {
-    // A pending mask of rt_sigsuspend would need the slow way; it always ends with EINTR.
+  const quick =
+    registersLive &&
+    !task.signals.actionable &&
+    task.signals.savedMask === null &&
+    !scheduler.reschedule &&
+    task.state === TaskState.runnable;
+  if (quick) {
     const { cpu } = kernel.machine;
     cpu.generalRegisters[0] = result;
     cpu.generalRegisters[1] = Math.floor(result / 0x1_0000_0000);

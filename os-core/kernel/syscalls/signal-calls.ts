@@ -135,6 +135,11 @@ function rtSigtimedwait(kernel: Kernel, task: Task, a: SystemCallArguments): num
     task.progress = new DeadlineWait(deadline);
   }
   const wait = task.progress as DeadlineWait;
+  if (a.unsigned(1) !== 0) {
+    // A signal that was taken could not be put back.
+    const ready = kernel.userMemory.prepare(task, a.unsigned(1), 128, true);
+    if (ready !== 0) return ready;
+  }
   const others = ~set;
   task.signals.awaited = 0n;
   const information = task.signals.pending.take(others) ?? task.process.signals.pending.take(others);

@@ -5,7 +5,7 @@ import { Errno } from '../../abi/errno.ts';
 import { Signal, SignalCode } from '../../abi/signal.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
-import type { Process } from '../process/process.ts';
+import type { Process, ProcessTimer } from '../process/process.ts';
 import { sendSignal } from '../process/signals.ts';
 import type { Task } from '../process/task.ts';
 import type { Timer, TimerTarget } from '../time/timers.ts';
@@ -156,7 +156,7 @@ function clockNanosleep(kernel: Kernel, task: Task, a: SystemCallArguments): num
 }
 
 /** ITIMER_REAL of a process: SIGALRM, then again after the interval. */
-export class IntervalTimer implements TimerTarget {
+export class IntervalTimer implements TimerTarget, ProcessTimer {
   private readonly process: Process;
   private timer: Timer | null = null;
   private intervalNanos = 0;
@@ -167,7 +167,6 @@ export class IntervalTimer implements TimerTarget {
   timerExpired(kernel: Kernel): void {
     const due = this.timer?.deadlineNanos ?? kernel.nowNanos();
     this.timer = null;
-    if (this.process.state !== 'alive') return;
     sendSignal(kernel, this.process, {
       number: Signal.SIGALRM,
       code: SignalCode.kernel,
@@ -175,9 +174,9 @@ export class IntervalTimer implements TimerTarget {
       senderUser: 0,
       value: 0,
     });
-    // Missed periods merge into one signal.
+    // Missed periods merge into one signal; the next one is not before the next look at the timers.
     if (this.intervalNanos > 0)
-      this.timer = kernel.timers.schedule(Math.max(due + this.intervalNanos, kernel.nowNanos()), this);
+      this.timer = kernel.timers.schedule(Math.max(due + this.intervalNanos, kernel.nowNanos() + 1), this);
   }
   /** Nanoseconds to the next expiry, 0 = off. */
   rest(kernel: Kernel): number {
@@ -186,8 +185,12 @@ export class IntervalTimer implements TimerTarget {
   get interval(): number {
     return this.intervalNanos;
   }
-  set(kernel: Kernel, valueNanos: number, intervalNanos: number): void {
+  stop(kernel: Kernel): void {
     if (this.timer !== null) kernel.timers.cancel(this.timer);
+    this.timer = null;
+  }
+  set(kernel: Kernel, valueNanos: number, intervalNanos: number): void {
+    this.stop(kernel);
     this.timer = valueNanos > 0 ? kernel.timers.schedule(kernel.nowNanos() + valueNanos, this) : null;
     this.intervalNanos = intervalNanos;
   }
