@@ -16,6 +16,8 @@ const forStart = [
   'libgtk-3-0',
   'libgbm1',
   'libasound2',
+  // Chromium loads it at run time, so no package of the list brings it.
+  'libx11-xcb1',
 ];
 /** Real peers of the tests. */
 const forTests = [
