@@ -4,9 +4,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MachineBackends } from '../../devices/backends/backends.ts';
 import type { InitOptions } from '../../os-core/services/init/options.ts';
+import { builtinNames } from '../../os-core/shell/builtins/names.ts';
 import { DiskImage, ThrowAwayDisk } from '../backends/disk-image.ts';
 import { hostCrypto, hostEntropy, seededEntropy } from '../backends/host-crypto.ts';
-import { ownerSeed } from '../backends/owner-key.ts';
+import { ownerSeed, publicKeyOfSeed } from '../backends/owner-key.ts';
 import { ByteRing } from '../protocol/byte-ring.ts';
 import {
   ControlWord,
@@ -119,7 +120,8 @@ function figuresOf(session: Session): RunFigures {
     jitCompileMs: 0,
     ...counters,
     bootServiceCallsAfterExit: machine.bootServiceCallsAfterExit,
-    stateHash: files.osCore.exports.stateHash(kernel, machine.snapshotDevices()),
+    // Hashing all memory takes a while: only for those who look at it.
+    stateHash: data.stats === null ? '' : files.osCore.exports.stateHash(kernel, machine.snapshotDevices()),
   };
 }
 
@@ -136,7 +138,7 @@ function run(): HeadlessEnd {
       : new DiskImage(data.disk, { readOnly: false });
   if (data.additions.length > 0) addToVolume(disk, data.additions, seed);
   const variables = new MemoryVariables();
-  enrol(variables, [files.osCore.exports.publicKeyOf(seed)], '');
+  enrol(variables, [publicKeyOfSeed(seed)], '');
   const control = new Int32Array(data.rings.control);
   const powerOnUnixMillis = seeded ? SEEDED_POWER_ON_MILLIS : data.powerOnUnixMillis;
   const network = openNetwork(data.network, {
@@ -171,7 +173,7 @@ function run(): HeadlessEnd {
       },
       osCore: files.osCore,
       systemKeys: files.systemKeys,
-      init: ['/bin/init', JSON.stringify(initOptions(files.osCore.exports.shellBuiltins))],
+      init: ['/bin/init', JSON.stringify(initOptions(builtinNames))],
       seeded,
       waiter: network.waiter ?? new DoorbellWaiter(control),
     });

@@ -12,11 +12,22 @@ export interface LoadedOsCore {
   readonly exports: OsCore;
 }
 
-/** Reads `file` once and evaluates those bytes. */
+/** Reads `file` once; those bytes are evaluated when `exports` is first asked for, which must be after the firmware's check. */
 export function loadOsCore(file: string): LoadedOsCore {
   const bytes = fs.readFileSync(file);
+  let evaluated: OsCore | null = null;
+  return {
+    bytes,
+    get exports(): OsCore {
+      evaluated ??= evaluate(bytes, file);
+      return evaluated;
+    },
+  };
+}
+
+function evaluate(bytes: Buffer, file: string): OsCore {
   const module = { exports: {} };
   const wrapper = vm.compileFunction(bytes.toString('utf8'), ['module', 'exports'], { filename: file });
   wrapper(module, module.exports);
-  return { bytes, exports: module.exports as OsCore };
+  return module.exports as OsCore;
 }

@@ -6,7 +6,7 @@ import { ALL_ORDINARY_CAPABILITIES } from '../../os-core/abi/capability.ts';
 import type { InitOptions } from '../../os-core/services/init/options.ts';
 import { DiskImage, ThrowAwayDisk } from '../backends/disk-image.ts';
 import { hostCrypto, hostEntropy, seededEntropy } from '../backends/host-crypto.ts';
-import { ownerSeed } from '../backends/owner-key.ts';
+import { ownerSeed, publicKeyOfSeed } from '../backends/owner-key.ts';
 import { RingReader } from '../protocol/input-ring.ts';
 import {
   dispatchRingMessage,
@@ -129,7 +129,7 @@ function run(): void {
   const doorbell = ring.doorbellWord();
   const configuration = path.dirname(settings.variablesPath);
   const variables = new FileVariables(settings.variablesPath);
-  enrol(variables, [files.osCore.exports.publicKeyOf(ownerSeed(configuration))], '');
+  enrol(variables, [publicKeyOfSeed(ownerSeed(configuration))], '');
   const disk =
     settings.diskPath === null
       ? new ThrowAwayDisk(new DiskImage(settings.systemImagePath, { readOnly: true }))

@@ -51,6 +51,8 @@ export interface HeadlessWorkerData {
   readonly user: string;
   readonly capabilities: number;
   readonly seed: number | null;
+  /** File for the figures of the run; null = nobody asks. */
+  readonly stats: string | null;
 }
 
 export type HeadlessOutcome = 'exit' | 'signal' | 'time-limit' | 'stopped' | 'panic' | 'failed';
