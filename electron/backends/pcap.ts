@@ -9,15 +9,23 @@ import type { NetworkBackend } from '../../devices/backends/backends.ts';
 
 const LONGEST_FRAME = 65549;
 
+/** When a frame passes: power-on plus the machine's own time, so that seeded runs give equal files. */
+export interface RecordingClock {
+  readonly powerOnUnixMillis: number;
+  nowNanos(): number;
+}
+
 export class PcapRecorder implements NetworkBackend {
   private readonly below: NetworkBackend;
   private readonly descriptor: number;
-  private readonly now: () => number;
+  private readonly clock: RecordingClock;
+  /** Set when the file could not be written: recording ends there, the network goes on. */
+  failure: string | null = null;
 
-  /** `nowMillis` gives Unix time in milliseconds. Throws an Error with one line if the file cannot be written. */
-  constructor(below: NetworkBackend, file: string, nowMillis: () => number) {
+  /** Throws an Error with one line if the file cannot be written. */
+  constructor(below: NetworkBackend, file: string, clock: RecordingClock) {
     this.below = below;
-    this.now = nowMillis;
+    this.clock = clock;
     this.descriptor = fs.openSync(file, 'w');
     const header = new DataView(new ArrayBuffer(24));
     header.setUint32(0, 0xa1b23c4d, true);
@@ -48,15 +56,22 @@ export class PcapRecorder implements NetworkBackend {
   }
 
   private record(frame: Uint8Array): void {
-    const millis = this.now();
+    if (this.failure !== null) return;
+    // Apart, since Unix time in nanoseconds does not fit into a double.
+    const nanos = (this.clock.powerOnUnixMillis % 1000) * 1e6 + this.clock.nowNanos();
+    const seconds = Math.floor(this.clock.powerOnUnixMillis / 1000) + Math.floor(nanos / 1e9);
     const record = new Uint8Array(16 + frame.length);
     const header = new DataView(record.buffer);
-    header.setUint32(0, Math.floor(millis / 1000), true);
-    header.setUint32(4, Math.floor((millis % 1000) * 1e6), true);
+    header.setUint32(0, seconds, true);
+    header.setUint32(4, Math.floor(nanos % 1e9), true);
     header.setUint32(8, frame.length, true);
     header.setUint32(12, frame.length, true);
     record.set(frame, 16);
-    fs.writeSync(this.descriptor, record);
+    try {
+      fs.writeSync(this.descriptor, record);
+    } catch (error) {
+      this.failure = `recording ends early: ${(error as Error).message}`;
+    }
   }
 
   close(): void {

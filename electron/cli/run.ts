@@ -14,14 +14,13 @@ import {
   RING_BYTES,
   StopReason,
 } from '../protocol/headless-messages.ts';
+import { ringEventfd } from '../protocol/wake.ts';
 import type { RunOptions } from './run-options.ts';
 
 /** Exit statuses of `euroos run` that are not the program's own. */
 export const ExitStatus = { timeLimit: 124, failed: 125, refused: 126, notFound: 127, signalBase: 128 } as const;
 /** After asking the machine to stop, the worker is ended by force. */
 const STOP_PATIENCE_MILLIS = 5000;
-/** What wakes a poll on an eventfd (eventfd(2)). */
-const EVENTFD_ONE = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
 const MAXIMUM_PRELOADED_INPUT = 64 * 1024 * 1024;
 
 /** Moves bytes from a ring to a stream, minding the stream's back-pressure. */
@@ -149,7 +148,7 @@ export async function runHeadless(options: RunOptions, folder: string): Promise<
   const wake = (): void => {
     Atomics.add(control, ControlWord.doorbell, 1);
     Atomics.notify(control, ControlWord.doorbell);
-    if (wakeDescriptor >= 0) fs.writeSync(wakeDescriptor, EVENTFD_ONE);
+    if (wakeDescriptor >= 0) ringEventfd(wakeDescriptor);
   };
   for (const ring of [stdin, stdout, stderr, terminal]) ring.announce = wake;
 

@@ -141,17 +141,19 @@ function run(): HeadlessEnd {
   enrol(variables, [publicKeyOfSeed(seed)], '');
   const control = new Int32Array(data.rings.control);
   const powerOnUnixMillis = seeded ? SEEDED_POWER_ON_MILLIS : data.powerOnUnixMillis;
+  let session: Session | null = null;
   const network = openNetwork(data.network, {
     pcap: data.pcap,
     seeded,
     doorbell: control,
     folder: data.bootFolder,
     powerOnUnixMillis,
+    nowNanos: () => session?.machine.nowNanos() ?? 0,
   });
   if (network.wakeDescriptor >= 0) parentPort?.postMessage({ kind: 'wake', descriptor: network.wakeDescriptor });
   const report = new ReportPort();
   try {
-    const session = new Session({
+    session = new Session({
       configuration: {
         memoryBytes: data.memoryBytes,
         engine: data.engine,
@@ -179,7 +181,7 @@ function run(): HeadlessEnd {
     });
     const end = session.run(
       () => {
-        if (Atomics.load(control, ControlWord.stop) !== StopReason.none) session.stop();
+        if (Atomics.load(control, ControlWord.stop) !== StopReason.none) session?.stop();
       },
       () => {},
     );

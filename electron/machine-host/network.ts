@@ -19,7 +19,7 @@ export interface OpenedNetwork {
   readonly backend: NetworkBackend | null;
   /** How to sleep so that received frames wake the thread; null: the doorbell is enough. */
   readonly waiter: Waiter | null;
-  /** Descriptor of an eventfd that other threads must write besides ringing the doorbell; -1 = none. */
+  /** Descriptor of an eventfd that other threads must write besides ringing the doorbell; -1 = none. They close it at the end. */
   readonly wakeDescriptor: number;
   close(): void;
 }
@@ -34,6 +34,8 @@ export interface NetworkOptions {
   /** Folder of the build's worker bundles. */
   readonly folder: string;
   readonly powerOnUnixMillis: number;
+  /** The machine's time, 0 while there is no machine yet. */
+  nowNanos(): number;
 }
 
 const MAC_ADDRESS = Uint8Array.of(0x52, 0x54, 0x00, 0x12, 0x34, 0x56);
@@ -60,17 +62,15 @@ export function openNetwork(choice: NetworkChoice, options: NetworkOptions): Ope
     tap === null && !options.seeded
       ? new ThreadUdpRelay(path.join(options.folder, 'udp-relay-worker.cjs'), options.doorbell)
       : null;
-  const port = tap ?? new UserNat(MAC_ADDRESS, relay, hostResolver());
-  const recorder =
-    options.pcap === null
-      ? null
-      : new PcapRecorder(port, options.pcap, options.seeded ? () => options.powerOnUnixMillis : Date.now);
+  const port = tap ?? new UserNat(MAC_ADDRESS, relay, hostResolver(), options.nowNanos);
+  const recorder = options.pcap === null ? null : new PcapRecorder(port, options.pcap, options);
   return {
     backend: recorder ?? port,
     waiter: tap === null ? null : new TapWaiter(tap),
     wakeDescriptor: tap?.wakeDescriptor ?? -1,
     close() {
       recorder?.close();
+      if (recorder !== null && recorder.failure !== null) console.error(`euroos: --pcap: ${recorder.failure}`);
       relay?.close();
       tap?.close();
     },

@@ -135,13 +135,16 @@ function run(): void {
       ? new ThrowAwayDisk(new DiskImage(settings.systemImagePath, { readOnly: true }))
       : openUserDisk(settings.diskPath, settings.systemImagePath);
   const powerOnUnixMillis = seeded ? SEEDED_POWER_ON_MILLIS : Date.now();
+  const poweredOnMillis = performance.now();
   const network = openNetwork(networkChoice(settings.network), {
     pcap: null,
     seeded,
     doorbell,
     folder,
     powerOnUnixMillis,
+    nowNanos: () => (performance.now() - poweredOnMillis) * 1e6,
   });
+  if (network.wakeDescriptor >= 0) post({ kind: 'wake', descriptor: network.wakeDescriptor });
   const display = new DisplayBatches(post);
   const waiter = network.waiter ?? new DoorbellWaiter(doorbell);
   try {

@@ -12,6 +12,8 @@ export class InputQueue {
   private readonly ring: RingWriter;
   private readonly waiting: Uint8Array[] = [];
   private timer: NodeJS.Timeout | null = null;
+  /** Called after a message went into the ring: for a machine that sleeps where the ring's doorbell does not reach it. */
+  wake: (() => void) | null = null;
 
   constructor(ring: RingWriter) {
     this.ring = ring;
@@ -19,7 +21,10 @@ export class InputQueue {
 
   /** False if the machine has not read for so long that the message was dropped. */
   send(message: Uint8Array): boolean {
-    if (this.waiting.length === 0 && this.ring.push(message)) return true;
+    if (this.waiting.length === 0 && this.ring.push(message)) {
+      this.wake?.();
+      return true;
+    }
     const last = this.waiting.at(-1);
     if (last && sameKindOfMove(last, message)) {
       this.waiting[this.waiting.length - 1] = message;
@@ -41,6 +46,7 @@ export class InputQueue {
   private retry(): void {
     this.timer = null;
     while (this.waiting.length > 0 && this.ring.push(this.waiting[0])) this.waiting.shift();
+    this.wake?.();
     if (this.waiting.length > 0) this.timer = setTimeout(() => this.retry(), RETRY_MILLIS);
   }
 }

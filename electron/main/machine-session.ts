@@ -2,6 +2,7 @@
 //
 // States: none ─ start ─► starting ─► running ─► off | failed;  panic comes from running. Only `start` leaves off and failed.
 
+import { closeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import * as v from 'valibot';
 import type { RawDisplayBatch } from '../protocol/display-messages.ts';
@@ -14,9 +15,11 @@ import {
   type MachineStatus,
   type MachineWorkerData,
   PowerAction,
+  type WorkerMessage,
   workerMessageSchema,
 } from '../protocol/machine-messages.ts';
 import type { MainMessage } from '../protocol/renderer-messages.ts';
+import { ringEventfd } from '../protocol/wake.ts';
 import { DisplayMirror } from './display-mirror.ts';
 import { InputQueue } from './input-queue.ts';
 
@@ -69,12 +72,21 @@ export class MachineSession {
     this.sendComplete();
     const worker = new Worker(this.workerPath, { workerData });
     this.worker = worker;
+    let wakeDescriptor = -1;
     worker.on('message', (message: unknown) => {
-      if (this.worker === worker) this.receive(message);
+      if (this.worker !== worker) return;
+      const checked = this.receive(message);
+      if (checked?.kind !== 'wake' || wakeDescriptor >= 0) return;
+      wakeDescriptor = checked.descriptor;
+      if (this.input) this.input.wake = () => ringEventfd(wakeDescriptor);
+      // For what went into the ring before.
+      ringEventfd(wakeDescriptor);
     });
     worker.on('error', (error) => this.setStatus('failed', error.message));
     this.ended = new Promise((resolve) => {
       worker.on('exit', (code) => {
+        if (wakeDescriptor >= 0) closeSync(wakeDescriptor);
+        wakeDescriptor = -1;
         if (this.worker === worker) {
           this.worker = null;
           this.input?.stop();
@@ -148,11 +160,11 @@ export class MachineSession {
     this.events.toRenderer({ kind: 'display', sequence: 0, reset: true, commands: this.mirror.complete() });
   }
 
-  private receive(message: unknown): void {
+  private receive(message: unknown): WorkerMessage | null {
     const result = v.safeParse(workerMessageSchema, message, { abortEarly: true });
     if (!result.success) {
       this.problem(`machine: malformed message: ${result.issues[0].message}`);
-      return;
+      return null;
     }
     const checked = result.output;
     switch (checked.kind) {
@@ -168,6 +180,7 @@ export class MachineSession {
         this.events.clipboard(checked.text);
         break;
     }
+    return checked as WorkerMessage;
   }
 
   private showBatch(batch: RawDisplayBatch): void {

@@ -65,6 +65,8 @@ export type MachineStatus = 'starting' | 'running' | 'panic' | 'off' | 'failed';
 
 export type WorkerMessage =
   | RawDisplayBatch
+  /** This worker sleeps in poll(2): ring its eventfd (wake.ts) after each ring message, and close it when the worker has ended. */
+  | { readonly kind: 'wake'; readonly descriptor: number }
   /** 'off' is the last message: the disk is flushed and closed. `text` explains 'failed' and 'panic'. */
   | { readonly kind: 'status'; readonly status: MachineStatus; readonly text: string }
   /** A copy in the guest; main puts it on the host's clipboard only after the user's own gesture. */
@@ -110,6 +112,7 @@ export const workerMessageSchema = v.variant('kind', [
     status: v.picklist(['starting', 'running', 'panic', 'off', 'failed']),
     text: v.pipe(v.string(), v.maxLength(MAX_STATUS_TEXT)),
   }),
+  v.strictObject({ kind: v.literal('wake'), descriptor: v.pipe(unsigned, v.minValue(3)) }),
   v.strictObject({ kind: v.literal('clipboard'), text: v.pipe(v.string(), v.maxLength(MAX_CLIPBOARD_BYTES)) }),
 ]);
 

@@ -7,6 +7,8 @@ import { createRingBuffer, RingReader } from '../../protocol/input-ring.ts';
 import type { UdpRelay } from './user-nat.ts';
 
 const RING_BYTES = 1 << 20;
+/** Datagrams on their way to the relay thread; more are dropped, as a full router would. */
+const MOST_WAITING = 512;
 export const RELAY_HEADER_BYTES = 8;
 
 export interface RelayRequest {
@@ -16,19 +18,31 @@ export interface RelayRequest {
   readonly data: Uint8Array;
 }
 
+export interface RelayWorkerData {
+  readonly ring: SharedArrayBuffer;
+  /** A view of exactly the machine thread's word: its buffer holds other words too. */
+  readonly doorbell: Int32Array;
+  readonly waiting: Int32Array;
+}
+
 export class ThreadUdpRelay implements UdpRelay {
   private readonly worker: Worker;
   private readonly ring: RingReader;
+  /** One word: requests posted and not yet taken up. */
+  private readonly waiting = new Int32Array(new SharedArrayBuffer(4));
 
   /** `file`: dist/udp-relay-worker.cjs. `doorbell`: the machine thread's word, rung for each datagram. */
   constructor(file: string, doorbell: Int32Array) {
     const buffer = createRingBuffer(RING_BYTES);
     this.ring = new RingReader(buffer);
-    this.worker = new Worker(file, { workerData: { ring: buffer, doorbell: doorbell.buffer } });
+    const workerData: RelayWorkerData = { ring: buffer, doorbell, waiting: this.waiting };
+    this.worker = new Worker(file, { workerData });
     this.worker.unref();
   }
 
   send(guestPort: number, destination: number, port: number, data: Uint8Array): boolean {
+    if (Atomics.load(this.waiting, 0) >= MOST_WAITING) return true;
+    Atomics.add(this.waiting, 0, 1);
     this.worker.postMessage({ guestPort, destination, port, data: data.slice() } satisfies RelayRequest);
     return true;
   }

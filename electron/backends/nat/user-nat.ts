@@ -9,6 +9,7 @@
 // most one answer; the answer queue is bounded.
 
 import type { NetworkBackend } from '../../../devices/backends/backends.ts';
+import { Reassembly } from '../../../os-core/euronet/interface/reassembly.ts';
 import { maskOf, parseIpv4 } from '../../../os-core/euronet/wire/address.ts';
 import { ArpOperation, emitArp, parseArp } from '../../../os-core/euronet/wire/arp.ts';
 import {
@@ -33,6 +34,8 @@ import {
   DEFAULT_TTL,
   IPV4_HEADER_BYTES,
   type Ipv4Header,
+  MAXIMUM_IPV4_PAYLOAD,
+  MORE_FRAGMENTS,
   Protocol,
   parseIpv4Header,
   writeIpv4Header,
@@ -62,13 +65,19 @@ export class UserNat implements NetworkBackend {
   private readonly relay: UdpRelay | null;
   private readonly resolver: number | null;
   private readonly queue: Uint8Array[] = [];
+  private readonly reassembly = new Reassembly();
+  private readonly nowNanos: () => number;
   private identification = 0;
 
-  /** `relay` null: nothing leaves the process. `resolver`: the host's name server, null if it has none that may be asked. */
-  constructor(macAddress: Uint8Array, relay: UdpRelay | null, resolver: number | null) {
+  /**
+   * `relay` null: nothing leaves the process. `resolver`: the host's name server, null if it has none that may be asked.
+   * `nowNanos`: the machine's time, by which fragments grow old.
+   */
+  constructor(macAddress: Uint8Array, relay: UdpRelay | null, resolver: number | null, nowNanos: () => number) {
     this.macAddress = macAddress;
     this.relay = relay;
     this.resolver = resolver;
+    this.nowNanos = nowNanos;
   }
 
   linkUp(): boolean {
@@ -113,9 +122,18 @@ export class UserNat implements NetworkBackend {
 
   private routePacket(packet: Uint8Array): void {
     const header = parseIpv4Header(packet, 0);
-    // Fragments are not relayed: the guest's datagrams of more than an MTU get no further than here.
-    if (header === null || header.moreFragments || header.fragmentOffset !== 0) return;
-    const payload = packet.subarray(header.headerBytes, header.totalBytes);
+    if (header === null) return;
+    if (!header.moreFragments && header.fragmentOffset === 0) {
+      this.routeDatagram(header, packet.subarray(header.headerBytes, header.totalBytes), packet);
+      return;
+    }
+    const now = this.nowNanos();
+    this.reassembly.expire(now);
+    const whole = this.reassembly.add(header, packet, now);
+    if (whole !== null) this.routeDatagram(whole.first.header, whole.payload, whole.first.packet);
+  }
+
+  private routeDatagram(header: Ipv4Header, payload: Uint8Array, packet: Uint8Array): void {
     if (header.protocol === Protocol.udp) this.routeUdp(header, payload, packet);
     else if (header.protocol === Protocol.icmp) this.answerEcho(header, payload);
   }
@@ -151,6 +169,7 @@ export class UserNat implements NetworkBackend {
   /** Where a datagram really goes; null = nowhere. */
   private targetOf(destination: number, port: number): number | null {
     if (destination === NatAddress.dns) return port === DNS_PORT ? this.resolver : null;
+    if (port === 0) return null;
     const first = destination >>> 24;
     // This network, loopback, multicast and broadcast are not relayed.
     if (first === 0 || first === 127 || first >= 224) return null;
@@ -168,8 +187,7 @@ export class UserNat implements NetworkBackend {
   private answerUdp(guestPort: number, source: number, port: number, data: Uint8Array): void {
     const shown = source === this.resolver && port === DNS_PORT ? NatAddress.dns : source;
     const payload = emitUdp({ sourcePort: port, destinationPort: guestPort, data }, shown, NatAddress.guest);
-    if (payload.length <= MTU - IPV4_HEADER_BYTES)
-      this.sendIpv4(Protocol.udp, shown, NatAddress.guest, payload, this.macAddress);
+    this.sendIpv4(Protocol.udp, shown, NatAddress.guest, payload, this.macAddress);
   }
 
   private serveDhcp(message: DhcpPacket): void {
@@ -215,22 +233,27 @@ export class UserNat implements NetworkBackend {
   }
 
   private sendIpv4(protocol: number, source: number, destination: number, payload: Uint8Array, mac: Uint8Array): void {
-    const frame = new Uint8Array(
-      Math.max(MINIMUM_FRAME_BYTES, ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES + payload.length),
-    );
-    writeEthernetHeader(frame, mac, ROUTER_MAC, EtherType.ipv4);
+    if (payload.length > MAXIMUM_IPV4_PAYLOAD) return;
     this.identification = (this.identification + 1) & 0xffff;
-    writeIpv4Header(frame, {
-      payloadBytes: payload.length,
-      identification: this.identification,
-      fragment: 0,
-      ttl: DEFAULT_TTL,
-      protocol,
-      source,
-      destination,
-    });
-    frame.set(payload, ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES);
-    this.push(frame);
+    // A multiple of 8, as offsets count in eights.
+    const step = MTU - IPV4_HEADER_BYTES;
+    for (let at = 0; at === 0 || at < payload.length; at += step) {
+      const part = payload.subarray(at, at + step);
+      const length = ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES + part.length;
+      const frame = new Uint8Array(Math.max(MINIMUM_FRAME_BYTES, length));
+      writeEthernetHeader(frame, mac, ROUTER_MAC, EtherType.ipv4);
+      writeIpv4Header(frame, {
+        payloadBytes: part.length,
+        identification: this.identification,
+        fragment: (at + step < payload.length ? MORE_FRAGMENTS : 0) | (at / 8),
+        ttl: DEFAULT_TTL,
+        protocol,
+        source,
+        destination,
+      });
+      frame.set(part, ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES);
+      this.push(frame);
+    }
   }
 }
 
