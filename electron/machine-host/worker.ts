@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ALL_ORDINARY_CAPABILITIES } from '../../os-core/abi/capability.ts';
+import { CLIPBOARD_PORT } from '../../os-core/abi/clipboard.ts';
 import type { InitOptions } from '../../os-core/services/init/options.ts';
 import { DiskImage, ThrowAwayDisk } from '../backends/disk-image.ts';
 import { hostCrypto, hostEntropy, seededEntropy } from '../backends/host-crypto.ts';
@@ -17,7 +18,8 @@ import {
   type WorkerMessage,
 } from '../protocol/machine-messages.ts';
 import { loadBootFiles } from './boot-files.ts';
-import { SerialLog } from './console-streams.ts';
+import { ClipboardPort } from './clipboard-port.ts';
+import { RingConsole, SerialLog } from './console-streams.ts';
 import { DisplayBatches } from './display-batches.ts';
 import { enrol, FileVariables } from './firmware-variables.ts';
 import { type NetworkChoice, openNetwork } from './network.ts';
@@ -62,7 +64,7 @@ const init: InitOptions = {
     userId: 1000,
     groupId: 1000,
     capabilities: ALL_ORDINARY_CAPABILITIES,
-    ownDevices: ['/dev/display', '/dev/input/keyboard', '/dev/input/mouse'],
+    ownDevices: ['/dev/display', '/dev/input/keyboard', '/dev/input/mouse', `/dev/virtio-ports/${CLIPBOARD_PORT}`],
     descriptors: ['/dev/null', '/dev/null', '/dev/null'],
     builtins: [],
     waitForNetwork: false,
@@ -74,11 +76,13 @@ const init: InitOptions = {
 class Inputs implements RingMessageHandler {
   private readonly session: Session;
   private readonly display: DisplayBatches;
+  private readonly clipboard: ClipboardPort;
   private readonly pointerFollower: PointerFollower;
 
-  constructor(session: Session, display: DisplayBatches) {
+  constructor(session: Session, display: DisplayBatches, clipboard: ClipboardPort) {
     this.session = session;
     this.display = display;
+    this.clipboard = clipboard;
     this.pointerFollower = new PointerFollower(session.machine);
   }
   key(scancodes: Uint8Array): void {
@@ -95,7 +99,9 @@ class Inputs implements RingMessageHandler {
     if (action === PowerAction.powerOff) this.session.machine.typeScancodes(POWER_KEY);
     else this.session.stop();
   }
-  paste(): void {}
+  paste(utf8: Uint8Array): void {
+    this.clipboard.paste(utf8);
+  }
   windowSize(): void {}
 }
 
@@ -146,6 +152,7 @@ function run(): void {
   });
   if (network.wakeDescriptor >= 0) post({ kind: 'wake', descriptor: network.wakeDescriptor });
   const display = new DisplayBatches(post);
+  const clipboard = new ClipboardPort((text) => post({ kind: 'clipboard', text }));
   const waiter = network.waiter ?? new DoorbellWaiter(doorbell);
   try {
     const session = new Session({
@@ -165,7 +172,11 @@ function run(): void {
         serial: new SerialLog(settings.serialLogPath, false),
         disks: [disk],
         network: network.backend,
-        consoles: [],
+        // Port 0 is /dev/hvc0, a console that nothing is connected to.
+        consoles: [
+          { name: 'console', backend: new RingConsole({ input: null, output: null }) },
+          { name: CLIPBOARD_PORT, backend: clipboard },
+        ],
         display,
       },
       osCore: files.osCore,
@@ -175,7 +186,7 @@ function run(): void {
       waiter,
     });
     status('running');
-    const inputs = new Inputs(session, display);
+    const inputs = new Inputs(session, display, clipboard);
     let nextFramebuffer = 0;
     const end = session.run(
       () => {

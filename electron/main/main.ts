@@ -56,13 +56,13 @@ function run(): void {
   serveApp(join(__dirname, 'renderer'));
   const window = createWindow(join(__dirname, 'preload.cjs'));
   const settings = machineSettings(readSettings(userFolder, log), userFolder, __dirname);
-  let guestClipboard = '';
+  const copying = new CopyGesture();
   const session = new MachineSession(workerPath, settings, {
     toRenderer: (message: MainMessage) => {
       if (!window.isDestroyed()) window.webContents.send(CHANNEL_TO_RENDERER, message);
     },
     clipboard: (text) => {
-      guestClipboard = text;
+      if (copying.isRecent()) clipboard.writeText(text);
     },
     log,
   });
@@ -70,11 +70,12 @@ function run(): void {
     start: () => session.start(),
     restart: (force) => void session.restart(force),
     powerOff: (force) => void (force ? session.forceOff() : session.shutDown()),
-    copy: () => clipboard.writeText(guestClipboard),
-    // Newer runtimes answer with a promise, older ones at once.
-    paste: () => void Promise.resolve(clipboard.readText()).then((text) => paste(session, text)),
+    copy: () => typeShortcut(session, copying, 'KeyC'),
+    newTerminal: () => typeShortcut(session, copying, 'KeyN'),
+    closeTerminal: () => typeShortcut(session, copying, 'KeyW'),
+    paste: () => pasteFromHost(session),
   });
-  receivePageMessages(window, session);
+  receivePageMessages(window, session, copying);
   window.webContents.on('did-start-navigation', (details) => {
     if (details.isMainFrame && !details.isSameDocument) session.rendererIsGone();
   });
@@ -90,7 +91,46 @@ function run(): void {
 /** Keys that are down in the guest; they go up when the window loses the keyboard. */
 const keysDown = new Set<string>();
 
-function receivePageMessages(window: BrowserWindow, session: MachineSession): void {
+/** How long after the user's gesture the guest may still put a text on the host's clipboard. */
+const COPY_GESTURE_MILLIS = 2_000;
+
+/** The guest's copies count only when the user has just asked for one: by key or by menu, both of which pass through here. */
+class CopyGesture {
+  private lastMillis = Number.NEGATIVE_INFINITY;
+  note(): void {
+    this.lastMillis = performance.now();
+  }
+  isRecent(): boolean {
+    return performance.now() - this.lastMillis <= COPY_GESTURE_MILLIS;
+  }
+}
+
+const isControlDown = () => keysDown.has('ControlLeft') || keysDown.has('ControlRight');
+const isShiftDown = () => keysDown.has('ShiftLeft') || keysDown.has('ShiftRight');
+
+/** What Ctrl+Shift and a letter mean here, before the guest sees the key; true if it shall not. */
+function takeShortcut(session: MachineSession, copying: CopyGesture, code: string): boolean {
+  if (!isControlDown() || !isShiftDown()) return false;
+  if (code === 'KeyC') copying.note();
+  if (code !== 'KeyV') return false;
+  pasteFromHost(session);
+  return true;
+}
+
+/** Types Ctrl+Shift and a letter for a menu item. */
+function typeShortcut(session: MachineSession, copying: CopyGesture, code: string): void {
+  if (code === 'KeyC') copying.note();
+  const keys = ['ControlLeft', 'ShiftLeft', code].filter((key) => !keysDown.has(key));
+  for (const key of keys) sendKey(session, key, true);
+  for (const key of keys.reverse()) sendKey(session, key, false);
+}
+
+function pasteFromHost(session: MachineSession): void {
+  // Newer runtimes answer with a promise, older ones at once.
+  void Promise.resolve(clipboard.readText()).then((text) => paste(session, text));
+}
+
+function receivePageMessages(window: BrowserWindow, session: MachineSession, copying: CopyGesture): void {
   let refused = 0;
   ipcMain.on(CHANNEL_TO_MAIN, (event: IpcMainEvent, value: unknown) => {
     const frame = event.senderFrame;
@@ -109,10 +149,11 @@ function receivePageMessages(window: BrowserWindow, session: MachineSession): vo
         session.rendererHasShown(message.sequence);
         break;
       case 'key':
+        if (message.down && takeShortcut(session, copying, message.code)) break;
         sendKey(session, message.code, message.down);
         break;
       case 'blur':
-        for (const code of keysDown) sendKey(session, code, false);
+        for (const code of [...keysDown]) sendKey(session, code, false);
         break;
       case 'pointer':
         session.send(encodePointer(message.x, message.y, message.buttons, message.wheel));

@@ -9,6 +9,8 @@ export interface MachineActions {
   powerOff(force: boolean): void;
   paste(): void;
   copy(): void;
+  newTerminal(): void;
+  closeTerminal(): void;
 }
 
 export function installMenu(window: BrowserWindow, actions: MachineActions): void {
@@ -19,6 +21,13 @@ export function installMenu(window: BrowserWindow, actions: MachineActions): voi
     // Shown only: the shortcut itself is handled below.
     return { label, click, accelerator: `CommandOrControl+Alt+${key}`, registerAccelerator: false };
   };
+  /** A shortcut that the guest itself, or main on the way there, answers: only named here. */
+  const guestItem = (label: string, click: () => void, key: string): Electron.MenuItemConstructorOptions => ({
+    label,
+    click,
+    accelerator: `Control+Shift+${key}`,
+    registerAccelerator: false,
+  });
   const menu = Menu.buildFromTemplate([
     {
       label: 'Machine',
@@ -35,9 +44,13 @@ export function installMenu(window: BrowserWindow, actions: MachineActions): voi
     },
     {
       label: 'Edit',
+      submenu: [guestItem('Copy', () => actions.copy(), 'C'), guestItem('Paste', () => actions.paste(), 'V')],
+    },
+    {
+      label: 'Terminal',
       submenu: [
-        item('Copy from EuroOS', () => actions.copy(), 'C'),
-        item('Paste into EuroOS', () => actions.paste(), 'V'),
+        guestItem('New Terminal', () => actions.newTerminal(), 'N'),
+        guestItem('Close Terminal', () => actions.closeTerminal(), 'W'),
       ],
     },
     {

@@ -11,6 +11,8 @@ const settingsSchema = v.strictObject({
   engine: v.optional(v.picklist(['jit', 'interpreter']), 'jit'),
   network: v.optional(v.pipe(v.string(), v.regex(/^(none|user|tap:[A-Za-z0-9_.-]{1,15})$/)), 'user'),
   serialLog: v.optional(v.boolean(), true),
+  /** Changes to the disk are forgotten when the machine is switched off. */
+  throwAwayDisk: v.optional(v.boolean(), false),
 });
 export type Settings = v.InferOutput<typeof settingsSchema>;
 
@@ -34,12 +36,13 @@ export function machineSettings(settings: Settings, userFolder: string, systemFo
     memoryBytes: settings.memoryMegabytes * 1024 * 1024,
     engine: settings.engine,
     systemImagePath: join(systemFolder, 'system.img'),
-    diskPath: join(machineFolder, 'disk.img'),
+    diskPath: settings.throwAwayDisk ? null : join(machineFolder, 'disk.img'),
     variablesPath: join(machineFolder, 'firmware-variables'),
     serialLogPath: settings.serialLog ? join(machineFolder, 'serial.log') : null,
     network: settings.network,
     framebufferWidth: 1440,
     framebufferHeight: 900,
+    // Without a log of its events a desktop that people use cannot be repeated.
     seed: null,
   };
 }
