@@ -35,6 +35,11 @@ const PER_PROCESS = 2 ** 20;
 const Item = { folder: 0, exe: 1, cwd: 2, root: 3, fd: 4, texts: 16, descriptors: 2 ** 16 } as const;
 const PROCESS_LINKS = ['exe', 'cwd', 'root'];
 
+/** The machine's owner may let everyone try the panic screen: boot option `sysrq=all`. */
+function isTriggerForAll(kernel: Kernel): boolean {
+  return /(?:^| )sysrq=all(?: |$)/.test(kernel.state.boot.commandLine);
+}
+
 export class ProcFileSystem extends FileSystem {
   override readonly typeName = 'proc';
   override readonly magic = 0x9fa0;
@@ -72,7 +77,8 @@ export class ProcFileSystem extends FileSystem {
     };
     if (number === SELF) return link();
     if (number <= NET) return folder();
-    inode.mode = FileType.regular | (number === CRASH_TRIGGER ? 0o200 : 0o444);
+    const triggerMode = isTriggerForAll(kernel) ? 0o222 : 0o200;
+    inode.mode = FileType.regular | (number === CRASH_TRIGGER ? triggerMode : 0o444);
     if (number < PER_PROCESS) return inode;
     const process = this.processOf(kernel, number);
     if (process === null) return -Errno.ENOENT;
@@ -187,7 +193,10 @@ export class ProcFileSystem extends FileSystem {
   override openSpecial(kernel: Kernel, task: Task, inode: Inode, flags: number): OpenFile | number | null {
     if (inode.type !== FileType.regular) return null;
     const { number } = inode;
-    if (number === CRASH_TRIGGER) return task.process.credentials.userId === 0 ? new CrashTrigger() : -Errno.EACCES;
+    if (number === CRASH_TRIGGER) {
+      const may = task.process.credentials.userId === 0 || isTriggerForAll(kernel);
+      return may ? new CrashTrigger() : -Errno.EACCES;
+    }
     if ((flags & 3) !== 0) return -Errno.EACCES;
     let text = '';
     let capability: number = Capability.file;
