@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { SeededRandom } from '../../../devices/base/random.ts';
 import { Access } from '../../../devices/contract/cpu.ts';
 import { createTestSystem } from '../../../test/support/kernel-fixture.ts';
-import { AddressSpace } from './address-space.ts';
+import { AddressSpace, MAX_AREAS } from './address-space.ts';
 import { anonymousBacking, Protection } from './area.ts';
 import { FRAME_BYTES } from './frames.ts';
 
@@ -96,4 +96,26 @@ it('L2: reservations cost nothing until touched, and gaps are found below what i
   space.unmap(kernel, big, big + 2 ** 40);
   expect(space.covers(small, small + 8192)).toBe(true);
   expect(space.find(big)).toBeNull();
+});
+
+it('L2: areas are joined again, and no sequence of calls makes more than there may be', () => {
+  const { kernel } = createTestSystem();
+  const space = AddressSpace.create(kernel) as AddressSpace;
+  const readWrite = Protection.read | Protection.write;
+  const pages = 4 * MAX_AREAS;
+  const page = (n: number): number => BASE + n * FRAME_BYTES;
+  expect(space.map(kernel, BASE, page(pages), Protection.none, anonymousBacking)).toBe(0);
+  // A heap that grows by mprotect stays one area.
+  for (let n = 0; n < 1000; n++) expect(space.protect(kernel, page(n), page(n + 1), readWrite)).toBe(0);
+  expect(space.list()).toHaveLength(2);
+  let refused = 0;
+  for (let n = 0; n < pages && refused < 10; n += 2)
+    if (space.protect(kernel, page(n), page(n + 1), Protection.read) !== 0) refused++;
+  expect(refused).toBe(10);
+  expect(space.list()).toHaveLength(MAX_AREAS);
+  expect(space.mayCut(page(pages - 9), page(pages - 8))).toBe(false);
+  // From inside an area to its end, or whole areas, makes no more of them.
+  expect(space.mayCut(page(pages - 9), page(pages))).toBe(true);
+  space.unmap(kernel, BASE, page(10));
+  expect(space.mayCut(page(pages - 9), page(pages - 8))).toBe(true);
 });

@@ -30,7 +30,7 @@ export const USER_MAP_END = 0x7fff_ffff_f000;
 /** mmap_min_addr: null pointers fault. */
 export const USER_MAP_START = 0x1_0000;
 /** As vm.max_map_count. */
-const MAX_AREAS = 65530;
+export const MAX_AREAS = 65530;
 
 /** fault(): the page lies beyond the end of the file (SIGBUS). */
 export const BUS_ERROR = -Errno.EIO;
@@ -130,17 +130,28 @@ export class AddressSpace {
       return -Errno.ENOMEM;
     }
     this.unmap(kernel, start, end);
-    const index = this.indexFor(start);
-    const before = this.areas[index - 1];
-    if (before?.joins(area)) before.end = end;
-    else this.areas.splice(index, 0, area);
-    const joined = this.areas[this.indexFor(start)];
-    const next = this.areas[this.indexFor(start) + 1];
-    if (next !== undefined && joined.joins(next)) {
-      joined.end = next.end;
-      this.areas.splice(this.indexFor(start) + 1, 1);
-    }
+    this.areas.splice(this.indexFor(start), 0, area);
+    this.joinAround(start, end);
     return 0;
+  }
+
+  /** Neighbours in and beside [start, end) that can be one area become one. */
+  private joinAround(start: number, end: number): void {
+    const { areas } = this;
+    for (let index = Math.max(0, this.indexFor(start) - 1); index + 1 < areas.length && areas[index].end <= end; ) {
+      if (areas[index].joins(areas[index + 1])) {
+        areas[index].end = areas[index + 1].end;
+        areas.splice(index + 1, 1);
+      } else {
+        index++;
+      }
+    }
+  }
+
+  /** True if a range can be cut out of the middle of an area without making too many areas. */
+  mayCut(start: number, end: number): boolean {
+    const area = this.find(start);
+    return area === null || area.start === start || area.end <= end || this.areas.length < MAX_AREAS;
   }
 
   /** Cuts areas so that `start` and `end` are borders. */
@@ -153,7 +164,7 @@ export class AddressSpace {
     this.areas.splice(index + 1, 0, upper);
   }
 
-  /** Removes areas and pages of [start, end). Never fails (a split beyond MAX_AREAS is allowed once). */
+  /** Removes areas and pages of [start, end). Never fails: callers on behalf of a program ask mayCut first. */
   unmap(kernel: Kernel, start: number, end: number): void {
     if (!this.overlaps(start, end)) return;
     this.split(start);
@@ -169,6 +180,7 @@ export class AddressSpace {
   /** Makes an area longer; the range above must be free. */
   extend(area: Area, end: number): void {
     area.end = end;
+    this.joinAround(end, end);
   }
 
   /**
@@ -228,15 +240,26 @@ export class AddressSpace {
     if (dropped > 16) this.invalidateAll(kernel);
   }
 
-  /** Changes rights. 0, or -ENOMEM if the range is not covered (areas before the hole have changed, as on Linux). */
+  /**
+   * Changes rights. 0, or -ENOMEM if the range is not covered (areas before the hole have changed, as on Linux) or there are too many
+   * areas (nothing has changed then).
+   */
   protect(kernel: Kernel, start: number, end: number, protection: number): number {
+    if (this.areas.length + 2 > MAX_AREAS) return -Errno.ENOMEM;
     this.split(start);
     this.split(end);
+    const result = this.protectSplit(kernel, start, end, protection);
+    this.joinAround(start, end);
+    return result;
+  }
+
+  /** `start` and `end` are borders of areas. */
+  private protectSplit(kernel: Kernel, start: number, end: number, protection: number): number {
     let address = start;
     for (let index = this.indexFor(start); address < end; index++) {
       const area = this.areas[index];
       if (area === undefined || area.start > address) return -Errno.ENOMEM;
-      area.protection = protection;
+      area.changeProtection(protection);
       this.applyProtection(kernel, area);
       address = area.end;
     }

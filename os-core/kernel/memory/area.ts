@@ -61,6 +61,8 @@ export class Area {
   backing: AreaBacking;
   /** '[heap]', '[stack]', … for /proc/PID/maps. */
   label: string;
+  /** It was writable at some time: what it holds need not be what its file holds. */
+  wasWritable: boolean;
 
   constructor(start: number, end: number, protection: number, backing: AreaBacking, label = '') {
     this.start = start;
@@ -68,6 +70,12 @@ export class Area {
     this.protection = protection;
     this.backing = backing;
     this.label = label;
+    this.wasWritable = (protection & Protection.write) !== 0;
+  }
+
+  changeProtection(protection: number): void {
+    this.protection = protection;
+    if ((protection & Protection.write) !== 0) this.wasWritable = true;
   }
 
   get isShared(): boolean {
@@ -105,6 +113,7 @@ export class Area {
         : { ...backing, fileOffset: backing.fileOffset + skipped, fileBytes: Math.max(0, backing.fileBytes - skipped) },
       this.label,
     );
+    part.wasWritable = this.wasWritable;
     part.retainBacking();
     return part;
   }
@@ -120,4 +129,4 @@ export class Area {
     );
   }
 }
-registerClass('Area', 1, Area);
+registerClass('Area', 2, Area);

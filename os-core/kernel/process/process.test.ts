@@ -80,7 +80,7 @@ it('E23: the alarm of a process that has ended is gone with it', () => {
   const system = createTestSystem();
   system.runUntil(() => system.kernel.scheduler.idle);
   const before = system.kernel.timers.nextDeadlineNanos();
-  const process = system.start(hex('b825000000bfe80300000f0531ffb8e70000000f05'));
+  const process = system.start(hex('b825000000bf050000000f0531ffb8e70000000f05'));
   system.runUntil(() => process.state !== 'alive', 500);
   expect(system.kernel.timers.nextDeadlineNanos()).toBe(before);
 });

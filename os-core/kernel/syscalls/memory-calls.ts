@@ -14,6 +14,7 @@ import { findEntry } from '../memory/page-tables.ts';
 import { ResourceLimit } from '../process/process.ts';
 import type { Mappable } from '../process/seams.ts';
 import type { Task } from '../process/task.ts';
+import { requireCapability } from './dispatch.ts';
 import type { SystemCallArguments, SystemCallEntry } from './handler.ts';
 import { PENDING } from './handler.ts';
 
@@ -82,7 +83,8 @@ function mmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
     start = free ? wanted : space.findGap(rounded);
     if (start === 0) return -Errno.ENOMEM;
   }
-  if (space.mappedBytes + rounded > task.process.limits[ResourceLimit.addressSpace].soft) return -Errno.ENOMEM;
+  const limit = task.process.limits[ResourceLimit.addressSpace].soft;
+  if (limit !== Infinity && space.mappedBytes + rounded > limit) return -Errno.ENOMEM;
   // An obvious overcommitment is refused at once (Linux' heuristic mode); reservations are not.
   const committed = (protection & Protection.write) !== 0 && (flags & MapFlag.noReserve) === 0;
   if (anonymous && committed && rounded > kernel.machine.memory.sizeBytes) return -Errno.ENOMEM;
@@ -95,6 +97,8 @@ function mmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   } else {
     const file = task.process.files?.get(a.int(4)) ?? null;
     if (file === null) return -Errno.EBADF;
+    const denied = requireCapability(kernel, task, file.capability, `mapping ${file.path || 'a descriptor'}`);
+    if (denied !== 0) return denied;
     if (!('mapping' in file)) return -Errno.ENODEV;
     const mapping = (file as unknown as Mappable).mapping(kernel, task, shared, (protection & Protection.write) !== 0);
     if (typeof mapping === 'number') return mapping;
@@ -119,7 +123,10 @@ function munmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const start = a.unsigned(0);
   const length = pageRound(a.unsigned(1));
   if (start % FRAME_BYTES !== 0 || length === 0 || start + length > USER_MAP_END + FRAME_BYTES) return -Errno.EINVAL;
-  task.process.addressSpace?.unmap(kernel, start, start + length);
+  const space = task.process.addressSpace;
+  if (space === null) return 0;
+  if (!space.mayCut(start, start + length)) return -Errno.ENOMEM;
+  space.unmap(kernel, start, start + length);
   return 0;
 }
 
@@ -136,7 +143,8 @@ function mprotect(kernel: Kernel, task: Task, a: SystemCallArguments): number {
     for (const area of space.list()) {
       if (area.end <= start || area.start >= start + length) continue;
       if ((area.protection & Protection.execute) !== 0 && (protection & Protection.write) === 0) continue;
-      const result = checkExecutable(kernel, task, protection, area.backing.file !== null);
+      // A private copy that was written is code made here, like anonymous memory.
+      const result = checkExecutable(kernel, task, protection, area.backing.file !== null && !area.wasWritable);
       if (result !== 0) return result;
     }
   }
@@ -162,7 +170,9 @@ function mremap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   if (start + oldLength > area.end) return -Errno.EFAULT;
   if (!fixed) {
     if (newLength <= oldLength) {
-      if (newLength < oldLength) space.unmap(kernel, start + newLength, start + oldLength);
+      if (newLength === oldLength) return start;
+      if (!space.mayCut(start + newLength, start + oldLength)) return -Errno.ENOMEM;
+      space.unmap(kernel, start + newLength, start + oldLength);
       return start;
     }
     const end = start + oldLength;
