@@ -21,7 +21,8 @@ export class KernelLog {
   write(kernel: Kernel, nanos: number, text: string): void {
     const clean = text
       .slice(0, MAX_LINE_CHARACTERS)
-      .replace(/[\x00-\x1f\x7f]/g, (c) => `^${String.fromCharCode(c.charCodeAt(0) ^ 64)}`);
+      .replace(/[\x00-\x1f\x7f]/g, (c) => `^${String.fromCharCode(c.charCodeAt(0) ^ 64)}`)
+      .replace(/[\x80-\x9f\u2028\u2029]/g, '?');
     this.lines.push({ nanos, text: clean });
     if (this.lines.length > MAX_LINES) this.lines.shift();
     for (const sink of this.sinks) sink.writeLine(kernel, clean);

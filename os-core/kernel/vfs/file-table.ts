@@ -11,7 +11,7 @@ import type { ProcessFiles, ProgramFile } from '../process/seams.ts';
 import type { Task } from '../process/task.ts';
 import type { OpenFile } from './open-file.ts';
 import { openProgram } from './program-file.ts';
-import { type Place, Vfs } from './vfs.ts';
+import { type Place, placeKey, Vfs } from './vfs.ts';
 
 /** fs.nr_open: no table grows beyond, whatever RLIMIT_NOFILE says. */
 const MOST_DESCRIPTORS = 65536;
@@ -33,8 +33,7 @@ export function releaseFile(kernel: Kernel, file: OpenFile): void {
   file.closed(kernel);
   const { place } = file;
   if (place === null) return;
-  const lock = Vfs.of(kernel).locks.get(`${place.fileSystem.deviceNumber}:${place.inode}`);
-  if (lock?.holders.delete(file) === true) lock.queue.wakeAll();
+  Vfs.of(kernel).unlock(placeKey(place), file);
   place.fileSystem.release(place.inode);
 }
 

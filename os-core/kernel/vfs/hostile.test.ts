@@ -3,6 +3,7 @@
 import { expect, it } from 'vitest';
 import { O, run } from '../../../test/support/file-calls.ts';
 import { Errno } from '../../abi/errno.ts';
+import { Vfs } from './vfs.ts';
 
 it('E28: names that JavaScript objects are born with are no devices', () => {
   const { values, kernel } = run([
@@ -13,4 +14,66 @@ it('E28: names that JavaScript objects are born with are no devices', () => {
   ]);
   expect(values).toEqual([-Errno.ENOENT, -Errno.ENOENT, -Errno.ENOENT, '/proc/self/fd/0'.length]);
   expect(kernel.state.power).toBe('on');
+});
+
+it('E32: a file that may not be read may not be mapped, sought in or locked either', () => {
+  const { values } = run([
+    ['open', '/home/large', O.read],
+    ['euroos_capability_drop', 1 | 2],
+    ['read', 0, { buffer: 8 }, 8],
+    ['mmap', 0, 4096, 1, 2, 0, 0],
+    ['lseek', 0, 5, 0],
+    ['flock', 0, 1],
+    ['fsync', 0],
+  ]);
+  expect(values.slice(2)).toEqual([-Errno.EPERM, -Errno.EPERM, -Errno.EPERM, -Errno.EPERM, -Errno.EPERM]);
+});
+
+it('E32: looking at other processes and at the log takes the right "process"', () => {
+  const { values } = run(
+    [
+      ['open', '/proc/kmsg', O.read],
+      ['read', 0, { buffer: 64 }, 64],
+      ['readlink', '/proc/1/cwd', { buffer: 64 }, 64],
+    ],
+    undefined,
+    1 | 4,
+  );
+  expect(values).toEqual([0, -Errno.EPERM, 1]);
+});
+
+it('E28: tmpfs counts names and attributes, so that none of them can fill the memory of the host', () => {
+  const { results, values } = run([
+    ['statfs', '/tmp', { buffer: 120 }],
+    ['open', '/tmp/f', O.both | O.create, 0o600],
+    ['link', '/tmp/f', '/tmp/g'],
+    ['fsetxattr', 0, 'user.a', { bytes: new Uint8Array(8) }, 8, 0],
+    ['fsetxattr', 0, 'user.a', { bytes: new Uint8Array(8) }, 8, 0],
+    ['statfs', '/tmp', { buffer: 120 }],
+    ['fremovexattr', 0, 'user.a'],
+    ['unlink', '/tmp/g'],
+    ['unlink', '/tmp/f'],
+    ['close', 0],
+    ['statfs', '/tmp', { buffer: 120 }],
+  ]);
+  expect(values.every((value) => value === 0)).toBe(true);
+  const [before, used, after] = [0, 5, 10].map((n) => Buffer.from(results[n].data).readUInt32LE(24));
+  // The inode, its second name, its attribute.
+  expect([before - used, before - after]).toEqual([3, 0]);
+});
+
+it('E28: advisory locks leave nothing behind, and two holders may both ask for more', () => {
+  const { values, kernel } = run([
+    ['open', '/home/large', O.read],
+    ['open', '/home/large', O.read],
+    ['flock', 0, 1],
+    ['flock', 1, 1],
+    // LOCK_EX | LOCK_NB: refused, and the shared lock is given up (flock(2)).
+    ['flock', 0, 2 | 4],
+    ['flock', 1, 2 | 4],
+    ['close', 0],
+    ['close', 1],
+  ]);
+  expect(values).toEqual([0, 1, 0, 0, -Errno.EAGAIN, 0, 0, 0]);
+  expect(Vfs.of(kernel).locks.size).toBe(0);
 });

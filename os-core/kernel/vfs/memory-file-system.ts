@@ -41,6 +41,7 @@ export class MemoryFileSystem extends FileSystem {
   override readonly rootInode = 1;
   private readonly nodes = new Map<number, MemoryNode>();
   private readonly limitBlocks: number;
+  /** Blocks of data, extended attributes, and names beyond the first of an inode: each counts as one block. */
   private usedBlocks = 0;
   private nextInode = 2;
   private nextPosition = 1;
@@ -160,20 +161,23 @@ export class MemoryFileSystem extends FileSystem {
     if (node.inode.isDirectory) return -Errno.EPERM;
     const status = this.checkNew(folder, name);
     if (status !== 0) return status;
+    if (this.full()) return -Errno.ENOSPC;
     this.addEntry(folder, name, target);
     node.inode.links++;
+    this.usedBlocks++;
     this.touch(kernel, node, false);
     this.touch(kernel, folder, true);
     return 0;
   }
   private dropLink(kernel: Kernel, node: MemoryNode): void {
     node.inode.links = node.inode.isDirectory ? 0 : node.inode.links - 1;
+    if (node.inode.links > 0) this.usedBlocks--;
     this.touch(kernel, node, false);
     this.forget(node);
   }
   private forget(node: MemoryNode): void {
     if (node.inode.links > 0 || node.openCount > 0) return;
-    this.usedBlocks -= node.blocks.size;
+    this.usedBlocks -= node.blocks.size + node.attributes.size;
     this.nodes.delete(node.inode.number);
   }
   override remove(kernel: Kernel, _task: Task, number: number, name: string, isFolder: boolean): number {
@@ -325,8 +329,14 @@ export class MemoryFileSystem extends FileSystem {
     if (!exists && (value === null || mode === 'replace')) return -Errno.ENODATA;
     // As EuroFS: what does not fit into one item is refused.
     if (value !== null && (value.length > 1024 || node.attributes.size >= 64)) return -Errno.ENOSPC;
-    if (value === null) node.attributes.delete(name);
-    else node.attributes.set(name, value.slice());
+    if (!exists && this.full()) return -Errno.ENOSPC;
+    if (value === null) {
+      node.attributes.delete(name);
+      this.usedBlocks--;
+    } else {
+      node.attributes.set(name, value.slice());
+      if (!exists) this.usedBlocks++;
+    }
     this.touch(kernel, node, false);
     return 0;
   }

@@ -194,6 +194,10 @@ export class PipeEnd extends OpenFile {
     inode.group = task.process.credentials.groupId;
     return inode;
   }
+  /** The task that opened this end has ended while it waited for the other side (openFifo). */
+  abandoned(kernel: Kernel): void {
+    this.closed(kernel);
+  }
   override closed(kernel: Kernel): void {
     const { pipe } = this;
     if (mayRead(this)) pipe.readers--;
@@ -204,7 +208,7 @@ export class PipeEnd extends OpenFile {
 }
 registerClass('vfs.PipeEnd', 1, PipeEnd);
 
-/** siginfo of a signal that a task's own call brings about (SI_KERNEL). */
+/** siginfo of a signal that a task's own call brings about (SI_USER, from itself, as in Linux). */
 export function signalOf(
   task: Task,
   number: number,

@@ -85,6 +85,8 @@ function kernelLog(kernel: Kernel): string {
 
 export interface ProcText {
   readonly name: string;
+  /** Reading it takes the right "process". */
+  readonly tellsOfOthers?: boolean;
   readonly text: (kernel: Kernel) => string;
 }
 /** Files directly below /proc. */
@@ -96,7 +98,7 @@ export const rootTexts: readonly ProcText[] = [
   { name: 'version', text: () => `EuroOS version ${OS_RELEASE}\n` },
   { name: 'mounts', text: mounts },
   { name: 'loadavg', text: loadAverage },
-  { name: 'kmsg', text: kernelLog },
+  { name: 'kmsg', tellsOfOthers: true, text: kernelLog },
   { name: 'cmdline', text: (kernel) => `${kernel.state.boot.commandLine}\n` },
   { name: 'filesystems', text: () => '\teurofs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n' },
 ];
@@ -123,6 +125,10 @@ function stateLetter(process: Process): string {
 function nameOf(process: Process): string {
   const first = [...process.tasks][0];
   return first?.name ?? process.executablePath.split('/').pop() ?? '';
+}
+/** Programs choose their names and paths: as in Linux, no line break of theirs may start a line of ours. */
+function escapeLine(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 }
 function ticksOf(process: Process): number {
   let ticks = 0;
@@ -160,7 +166,7 @@ function processStatus(_kernel: Kernel, process: Process): string {
   const four = (id: number): string => `${id}\t${id}\t${id}\t${id}`;
   const size = (process.addressSpace?.mappedBytes ?? 0) / 1024;
   const rows: [string, string][] = [
-    ['Name', nameOf(process).slice(0, 15)],
+    ['Name', escapeLine(nameOf(process).slice(0, 15))],
     ['State', `${letter} (${STATE_NAMES[letter]})`],
     ['Tgid', `${process.id}`],
     ['Pid', `${process.id}`],
@@ -186,7 +192,7 @@ function processMaps(_kernel: Kernel, process: Process): string {
     const rights = `${right(1, 'r')}${right(2, 'w')}${right(4, 'x')}${area.isShared ? 's' : 'p'}`;
     const range = `${hexadecimal(area.start, 8)}-${hexadecimal(area.end, 8)}`;
     const head = `${range} ${rights} ${hexadecimal(area.backing.fileOffset, 8)} 00:00 0`;
-    const name = area.backing.file?.path ?? area.label;
+    const name = escapeLine(area.backing.file?.path ?? area.label);
     lines.push(name === '' ? `${head} \n` : `${head.padEnd(73)}${name}\n`);
   }
   return lines.join('');

@@ -54,10 +54,12 @@ export class ProcFileSystem extends FileSystem {
   private of(process: Process, item: number): number {
     return (process.id + 1) * PER_PROCESS + item;
   }
-  /** Whether the task may look into a process: its own user's. */
+  /** Whether the task may look into a process: itself, or with the right for it those of its own user. */
   private mayLook(task: Task, process: Process): boolean {
+    if (process === task.process) return true;
+    if ((task.capabilities & Capability.processInfo) === 0) return false;
     const { userId } = task.process.credentials;
-    return userId === 0 || process === task.process || process.credentials.userId === userId;
+    return userId === 0 || process.credentials.userId === userId;
   }
 
   attributes(kernel: Kernel, _task: Task, number: number): Inode | number {
@@ -200,8 +202,12 @@ export class ProcFileSystem extends FileSystem {
     if ((flags & 3) !== 0) return -Errno.EACCES;
     let text = '';
     let capability: number = Capability.file;
-    if (number < KERNEL_TEXTS) text = rootTexts[number - ROOT_TEXTS]?.text(kernel) ?? '';
-    else if (number < PER_PROCESS) {
+    if (number < KERNEL_TEXTS) {
+      const entry = rootTexts[number - ROOT_TEXTS];
+      // The log tells of all processes.
+      if (entry?.tellsOfOthers === true) capability |= Capability.processInfo;
+      text = entry?.text(kernel) ?? '';
+    } else if (number < PER_PROCESS) {
       const folder = textFolders.findLast((candidate) => candidate.first <= number);
       text = folder?.texts[number - folder.first]?.text(kernel) ?? '';
     } else {

@@ -106,6 +106,14 @@ export class Vfs {
     return PENDING;
   }
 
+  /** flock(2): takes a description from the holders of a lock; the last one takes the lock along. */
+  unlock(key: string, file: object): void {
+    const lock = this.locks.get(key);
+    if (lock?.holders.delete(file) !== true) return;
+    lock.queue.wakeAll();
+    if (lock.holders.size === 0) this.locks.delete(key);
+  }
+
   static of(kernel: Kernel): Vfs {
     return kernel.service('vfs', Vfs);
   }

@@ -160,29 +160,31 @@ function ioctl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
 const Lock = { shared: 1, exclusive: 2, nonBlocking: 4, unlock: 8 } as const;
 
 function flock(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = filesOf(task).get(a.int(0));
-  if (file === null) return -Errno.EBADF;
+  const file = fileOf(kernel, task, a.int(0));
+  if (typeof file === 'number') return file;
   const { place } = file;
   const operation = a.int(1) & ~Lock.nonBlocking;
   if (operation !== Lock.shared && operation !== Lock.exclusive && operation !== Lock.unlock) return -Errno.EINVAL;
   if (place === null) return 0;
-  const { locks } = Vfs.of(kernel);
-  const state = locks.get(placeKey(place)) ?? new FlockState();
+  const vfs = Vfs.of(kernel);
+  const key = placeKey(place);
   if (operation === Lock.unlock) {
-    if (state.holders.delete(file)) state.queue.wakeAll();
-    if (state.holders.size === 0 && state.queue.isEmpty) locks.delete(placeKey(place));
+    vfs.unlock(key, file);
     return 0;
   }
+  const state = vfs.locks.get(key) ?? new FlockState();
   const others = state.holders.size - (state.holders.has(file) ? 1 : 0);
   const free = others === 0 || (operation === Lock.shared && !state.exclusive);
   if (free) {
     state.holders.add(file);
     const weaker = state.exclusive && operation === Lock.shared;
     state.exclusive = operation === Lock.exclusive;
-    locks.set(placeKey(place), state);
+    vfs.locks.set(key, state);
     if (weaker) state.queue.wakeAll();
     return 0;
   }
+  // A conversion gives the old lock up first, so that two holders who both want more do not wait for each other (flock(2)).
+  vfs.unlock(key, file);
   if ((a.int(1) & Lock.nonBlocking) !== 0) return -Errno.EAGAIN;
   if (task.signalPending) return -Errno.EINTR;
   task.waitOn(state.queue);

@@ -1,15 +1,17 @@
 // Bytes in and out: read, write and their vector, positioned and copying forms; lseek, truncate, fsync.
 
 import { Errno } from '../../../abi/errno.ts';
+import { Signal } from '../../../abi/signal.ts';
 import { FileType } from '../../../eurofs/index.ts';
 import type { Kernel } from '../../kernel.ts';
+import { sendSignal } from '../../process/signals.ts';
 import type { Task } from '../../process/task.ts';
 import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../syscalls/handler.ts';
 import { BLOCK_BYTES } from '../file-system.ts';
 import { AT_FDCWD } from '../open.ts';
 import type { OpenFile } from '../open-file.ts';
 import { Access, mayAccess, TransferProgress } from '../path-walk.ts';
-import { PipeEnd } from '../pipe.ts';
+import { PipeEnd, signalOf } from '../pipe.ts';
 import { MOST_TRANSFER_BYTES, mayRead, mayWrite, OpenFlag, RegularFile } from '../regular-file.ts';
 import { type Place, placeKey, Vfs } from '../vfs.ts';
 import { existing, fileOf, filesOf, row } from './support.ts';
@@ -96,8 +98,8 @@ function vectored(writing: boolean, positioned: boolean) {
 }
 
 function lseek(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = filesOf(task).get(a.int(0));
-  if (file === null) return -Errno.EBADF;
+  const file = fileOf(kernel, task, a.int(0));
+  if (typeof file === 'number') return file;
   return file.seek(kernel, task, a.signed(1), a.int(2));
 }
 
@@ -138,8 +140,8 @@ function fallocate(kernel: Kernel, task: Task, a: SystemCallArguments): number {
 }
 
 function fsync(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = filesOf(task).get(a.int(0));
-  return file === null ? -Errno.EBADF : file.synchronise(kernel, task);
+  const file = fileOf(kernel, task, a.int(0));
+  return typeof file === 'number' ? file : file.synchronise(kernel, task);
 }
 
 function sync(kernel: Kernel, task: Task): number {
@@ -152,8 +154,8 @@ function sync(kernel: Kernel, task: Task): number {
 }
 
 function syncfs(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = filesOf(task).get(a.int(0));
-  if (file === null) return -Errno.EBADF;
+  const file = fileOf(kernel, task, a.int(0));
+  if (typeof file === 'number') return file;
   return file.place === null ? 0 : file.place.fileSystem.synchronise(kernel, task);
 }
 
@@ -186,7 +188,10 @@ function copyStretch(
   if (typeof block === 'number') return block;
   if (!isFile) {
     const { pipe } = target as PipeEnd;
-    if (pipe.readers === 0) return -Errno.EPIPE;
+    if (pipe.readers === 0) {
+      sendSignal(kernel, task.process, signalOf(task, Signal.SIGPIPE), task);
+      return -Errno.EPIPE;
+    }
     length = Math.min(length, pipe.room);
     if (length === 0) return -Errno.EAGAIN;
     const piece = pipe.writable(length);
@@ -304,9 +309,9 @@ function copyFileRange(kernel: Kernel, task: Task, a: SystemCallArguments): numb
 }
 
 /** Advice changes nothing that a program can see. */
-function fadvise(_kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = filesOf(task).get(a.int(0));
-  if (file === null) return -Errno.EBADF;
+function fadvise(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const file = fileOf(kernel, task, a.int(0));
+  if (typeof file === 'number') return file;
   if (file instanceof PipeEnd) return -Errno.ESPIPE;
   return a.int(3) >= 0 && a.int(3) <= 5 ? 0 : -Errno.EINVAL;
 }
