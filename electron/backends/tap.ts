@@ -86,8 +86,7 @@ export class TapInterface implements NetworkBackend {
   }
 
   receive(target: Uint8Array): number {
-    const length = Number(this.calls.read(this.descriptor, target, target.length));
-    return length > 0 ? length : 0;
+    return Math.max(0, Number(this.calls.read(this.descriptor, target, target.length)));
   }
 
   linkUp(): boolean {

@@ -63,7 +63,8 @@ setInterval(() => {
 
 parentPort?.on('message', ({ guestPort, destination, port, data }: RelayRequest) => {
   Atomics.sub(waiting, 0, 1);
-  const mapping = mappings.get(guestPort) ?? open(guestPort);
+  // Node's sockets throw for port 0.
+  const mapping = port === 0 ? null : (mappings.get(guestPort) ?? open(guestPort));
   if (mapping === null) return;
   mapping.lastUse = Date.now();
   mapping.peers.delete(destination);
