@@ -1,0 +1,11 @@
+/** One job of the corpus: see jobs.mjs. */
+export interface Job {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly files: readonly string[];
+  /** The name of the file on stdin; null or absent: nothing. */
+  readonly input?: string | null;
+  /** The program that the job is about, if it is not command[0]. */
+  readonly program?: string;
+}
+export const jobs: readonly Job[];

@@ -1,0 +1,27 @@
+# Traps, waiting, killed children, stopped children, pipes that break.
+trap 'echo got TERM' TERM
+trap 'echo at exit' EXIT
+kill -TERM $$
+sleep 30 & child=$!
+kill -KILL $child
+wait $child
+echo "killed: $?"
+sh -c 'kill -SEGV $$'
+echo "fault: $?"
+sleep 30 & child=$!
+kill -STOP $child
+kill -CONT $child
+kill -INT $child
+kill -HUP $child
+wait $child
+echo "hang-up: $?"
+yes | head -n 2
+(trap '' PIPE; yes 2> /dev/null; echo "yes: $?" >&2) 2>&1 > /dev/null | cat | head -n 1 > /dev/null
+sh -c 'trap "echo inner; exit 5" ALRM; kill -ALRM $$'
+echo "inner: $?"
+umask 027; : > masked; stat -c %a masked
+exec 3> third; echo 'by number' >&3; exec 3>&-; cat third
+read -r line < third; echo "$line"
+ulimit -n
+echo "$(( $(cat third | wc -c) + 1 ))"
+exit 9
