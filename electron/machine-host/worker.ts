@@ -135,7 +135,7 @@ function run(): void {
   const doorbell = ring.doorbellWord();
   const configuration = path.dirname(settings.variablesPath);
   const variables = new FileVariables(settings.variablesPath);
-  enrol(variables, [publicKeyOfSeed(ownerSeed(configuration))], '');
+  enrol(variables, [publicKeyOfSeed(ownerSeed(configuration))], settings.commandLine);
   const disk =
     settings.diskPath === null
       ? new ThrowAwayDisk(new DiskImage(settings.systemImagePath, { readOnly: true }))

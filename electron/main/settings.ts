@@ -13,6 +13,8 @@ const settingsSchema = v.strictObject({
   serialLog: v.optional(v.boolean(), true),
   /** Changes to the disk are forgotten when the machine is switched off. */
   throwAwayDisk: v.optional(v.boolean(), false),
+  /** Options for the kernel, such as `keymap=de`. */
+  commandLine: v.optional(v.pipe(v.string(), v.regex(/^[\x20-\x7e]{0,200}$/)), ''),
 });
 export type Settings = v.InferOutput<typeof settingsSchema>;
 
@@ -40,6 +42,7 @@ export function machineSettings(settings: Settings, userFolder: string, systemFo
     variablesPath: join(machineFolder, 'firmware-variables'),
     serialLogPath: settings.serialLog ? join(machineFolder, 'serial.log') : null,
     network: settings.network,
+    commandLine: settings.commandLine,
     framebufferWidth: 1440,
     framebufferHeight: 900,
     // Without a log of its events a desktop that people use cannot be repeated.

@@ -38,6 +38,8 @@ export interface MachineSettings {
   readonly serialLogPath: string | null;
   /** 'none', 'user' or 'tap:NAME'. */
   readonly network: string;
+  /** The kernel's options: its firmware variable CommandLine. */
+  readonly commandLine: string;
   readonly framebufferWidth: number;
   readonly framebufferHeight: number;
   /** A number makes the run deterministic. */
