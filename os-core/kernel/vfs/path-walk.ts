@@ -158,11 +158,9 @@ export function pathOf(kernel: Kernel, task: Task, place: Place): string | numbe
 export class TransferProgress {
   /** Bytes done in the present buffer. */
   done = 0;
-  /** File offset at which this buffer began. */
-  start = 0;
   /** Vectors: the present buffer, bytes of earlier ones, and the inner call's own record. */
   vector = 0;
   total = 0;
   inner: unknown = null;
 }
-registerClass('vfs.TransferProgress', 1, TransferProgress);
+registerClass('vfs.TransferProgress', 2, TransferProgress);

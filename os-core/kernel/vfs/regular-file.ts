@@ -2,7 +2,9 @@
 //
 //   read:  page by page from the file system's verified block to user memory       write: user page present? then block buffer, then size
 //
-// A transfer may wait for the disk between two pages; how far it came stands in task.progress.
+// A transfer may wait for the disk between two pages; how far it came stands in task.progress. The position (or, with O_APPEND, the end of
+// the file) is looked at anew after each wait and moves with each part: transfers that overlap in time share the file out, none overwrites
+// what the other has written.
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Capability } from '../../abi/capability.ts';
@@ -79,64 +81,61 @@ export class RegularFile extends OpenFile implements Mappable {
     const { inode: number } = this.where;
     const inode = this.fileSystem.attributes(kernel, task, number);
     if (typeof inode === 'number') return inode;
-    const progress = this.progressOf(task, offset ?? this.position);
-    const wanted = Math.min(count, MOST_TRANSFER_BYTES, Math.max(0, inode.size - progress.start));
-    while (progress.done < wanted) {
-      const position = progress.start + progress.done;
+    const progress = this.progressOf(task);
+    const wanted = Math.min(count, MOST_TRANSFER_BYTES);
+    let position = offset === null ? this.position : offset + progress.done;
+    while (progress.done < wanted && position < inode.size) {
       const within = position % BLOCK_BYTES;
-      const length = Math.min(wanted - progress.done, BLOCK_BYTES - within);
+      const length = Math.min(wanted - progress.done, inode.size - position, BLOCK_BYTES - within);
       const block = this.fileSystem.readBlock(kernel, task, number, Math.floor(position / BLOCK_BYTES));
       const status =
         typeof block === 'number'
           ? block
           : kernel.userMemory.copyOut(task, address + progress.done, block, within, length);
       if (status === PENDING) return PENDING;
-      if (status < 0) {
-        if (progress.done === 0) return this.finish(task, offset, status);
-        break;
-      }
+      if (status < 0) return this.finish(task, progress.done > 0 ? progress.done : status);
       progress.done += length;
+      position += length;
+      if (offset === null) this.position = position;
     }
-    return this.finish(task, offset, progress.done);
+    return this.finish(task, progress.done);
   }
 
-  private progressOf(task: Task, start: number): TransferProgress {
+  private progressOf(task: Task): TransferProgress {
     if (task.progress instanceof TransferProgress) return task.progress;
     const progress = new TransferProgress();
-    progress.start = start;
     task.progress = progress;
     return progress;
   }
-  /** The transfer is over: the position moves by what was done. */
-  private finish(task: Task, offset: number | null, result: number): number {
-    const progress = task.progress;
+  private finish(task: Task, result: number): number {
     task.progress = null;
-    if (result > 0 && offset === null && progress instanceof TransferProgress) this.position = progress.start + result;
     return result;
   }
 
   override write(kernel: Kernel, task: Task, address: number, count: number, offset: number | null): number {
     const { inode: number } = this.where;
-    let start = offset ?? this.position;
-    if ((this.flags & OpenFlag.append) !== 0 && !(task.progress instanceof TransferProgress)) {
-      const inode = this.fileSystem.attributes(kernel, task, number);
-      if (typeof inode === 'number') return inode;
-      start = inode.size;
-    }
-    const progress = this.progressOf(task, start);
+    const progress = this.progressOf(task);
     const wanted = Math.min(count, MOST_TRANSFER_BYTES);
-    if (wanted > 0 && progress.start >= LARGEST_OFFSET) return this.finish(task, offset, -Errno.EFBIG);
+    let position = offset === null ? this.position : offset + progress.done;
+    if ((this.flags & OpenFlag.append) !== 0) {
+      const inode = this.fileSystem.attributes(kernel, task, number);
+      if (typeof inode === 'number') return inode === PENDING ? PENDING : this.finish(task, inode);
+      position = inode.size;
+    }
     while (progress.done < wanted) {
-      const position = progress.start + progress.done;
-      const within = position % BLOCK_BYTES;
-      const length = Math.min(wanted - progress.done, BLOCK_BYTES - within);
-      const status = this.writePart(kernel, task, address + progress.done, position, length);
+      const length = Math.min(wanted - progress.done, BLOCK_BYTES - (position % BLOCK_BYTES));
+      const status =
+        position >= LARGEST_OFFSET
+          ? -Errno.EFBIG
+          : this.writePart(kernel, task, address + progress.done, position, length);
       if (status === PENDING) return PENDING;
       if (status < 0) {
-        if (progress.done === 0) return this.finish(task, offset, status);
+        if (progress.done === 0) return this.finish(task, status);
         break;
       }
       progress.done += length;
+      position += length;
+      if (offset === null) this.position = position;
     }
     if ((this.flags & OpenFlag.dataSync) !== 0 && progress.done > 0) {
       // The bytes count as written only when they are durable; a restart finds nothing left to copy.
@@ -144,9 +143,9 @@ export class RegularFile extends OpenFile implements Mappable {
       const status = this.fileSystem.synchronise(kernel, task);
       progress.inner = task.progress;
       task.progress = progress;
-      if (status !== 0) return status === PENDING ? PENDING : this.finish(task, offset, status);
+      if (status !== 0) return status === PENDING ? PENDING : this.finish(task, status);
     }
-    return this.finish(task, offset, progress.done);
+    return this.finish(task, progress.done);
   }
 
   /** Copies into one block. The user page is brought in first, so that nothing can wait between buffer and size. */
