@@ -209,6 +209,16 @@ describe('drivers against the chips', () => {
     expect(disk.read(-1)).toBe('failed');
   });
 
+  it('virtio-blk: reading and writing go on when RAM is full', () => {
+    const backend = new MemoryDisk();
+    const { machine, kernel, drivers } = start({ disks: [backend] });
+    const disk = drivers.disks[0];
+    while (kernel.frames.allocate() !== 0);
+    for (let n = 0; n < 100; n++) expect(ask(machine, kernel, () => disk.write(n, block(n)), false)).toBe(true);
+    expect(ask(machine, kernel, () => disk.flush(), 'pending')).toBe('done');
+    for (let n = 0; n < 100; n++) expect(ask(machine, kernel, () => disk.read(n), null)?.[17]).toBe(n);
+  });
+
   it('virtio-blk: an error of the disk comes back as failed, once, and the next read tries again', () => {
     const backend = new MemoryDisk();
     const { machine, kernel, drivers } = start({ disks: [backend] });

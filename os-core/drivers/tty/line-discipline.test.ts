@@ -68,3 +68,13 @@ describe('line discipline', () => {
     expect(recorded.length).toBeGreaterThan(150);
   });
 });
+
+it('E23: ends of file that nobody reads are bounded, although they take no byte', () => {
+  const discipline = new LineDiscipline();
+  let taken = 0;
+  for (; taken < 100_000 && discipline.receiveRoom > 0; taken++) discipline.receive(4);
+  expect(taken).toBe(4096);
+  expect(discipline.readable).toBe(-1);
+  discipline.consume(0);
+  expect(discipline.receiveRoom).toBeGreaterThan(0);
+});

@@ -16,6 +16,8 @@ import { ControlIndex, InputFlag, LocalFlag, OutputFlag, Termios } from './termi
 /** N_TTY_BUF_SIZE - 1: the longest line, newline included. */
 export const MAX_LINE_BYTES = 4095;
 const READY_BYTES = 16 * 1024;
+/** Lines that may wait: an end of file takes no byte of the ring, so lines are counted, too. */
+const MAX_LINES = 4096;
 const OUTPUT_BYTES = 16 * 1024;
 const ECHO_RESERVE = 1024;
 /** One byte of output becomes at most this many: a tab. */
@@ -67,6 +69,7 @@ export class LineDiscipline {
 
   /** How many bytes receive() may be given now without loss. A full edit line takes (and drops) more, so that ^C gets through. */
   get receiveRoom(): number {
+    if (this.lineLengths.length >= MAX_LINES) return 0;
     const room = this.ready.free - this.lineLength - 1;
     if (room > 0) return room;
     return this.canonical && this.lineLengths.length === 0 ? 1 : 0;

@@ -51,7 +51,7 @@ describe('pty', () => {
     const again = node.open(kernel, task, O_NOCTTY);
     if (!(again instanceof PtySlaveFile)) throw new Error('no slave');
     master.closed(kernel);
-    expect(again.readiness(kernel) & Poll.hangUp).toBe(Poll.hangUp);
+    expect(again.readiness() & Poll.hangUp).toBe(Poll.hangUp);
     expect(drivers.devices.list('pts')).toEqual([]);
     expect(node.open(kernel, task, O_NOCTTY)).toBe(-Errno.EIO);
   });

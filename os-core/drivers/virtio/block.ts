@@ -37,6 +37,8 @@ const READ_AHEAD_BLOCKS = 8;
 /** Cache: at most this many blocks, and this share of free memory. */
 const MAX_CACHE_BLOCKS = 8192;
 const CACHE_SHARE = 1 / 8;
+/** Frames that the cache has from the start, so that reading and writing go on when RAM is full. */
+const SPARE_FRAMES = 16;
 /** Room that must be left free for others before the cache takes another frame. */
 const MIN_FREE_FRAMES = 256;
 
@@ -71,6 +73,8 @@ export class VirtioBlock extends VirtioDriver implements BlockStore {
   /** In order of use, least recently used first. */
   private readonly cache: Map<number, CacheEntry> = new Map();
   private readonly cacheLimit: number;
+  /** Frames of the cache's own that hold no block. */
+  private readonly spareFrames: number[] = [];
   private readonly freeSlots: number[] = [];
   private readonly requestEntry: (CacheEntry | null)[] = [];
   private readonly slotOfHead: Int16Array;
@@ -104,6 +108,10 @@ export class VirtioBlock extends VirtioDriver implements BlockStore {
       this.requestEntry.push(null);
     }
     this.slotOfHead = new Int16Array(queue.size).fill(-1);
+    for (let n = 0; n < SPARE_FRAMES; n++) {
+      const frame = kernel.frames.allocate();
+      if (frame !== 0) this.spareFrames.push(frame);
+    }
   }
 
   /** Starts the device behind `transport`; null with a log line if it is not usable. */
@@ -141,7 +149,7 @@ export class VirtioBlock extends VirtioDriver implements BlockStore {
     this.cache.delete(block);
     if (entry.state === EntryState.failed) {
       // Reported once; the next read tries the disk again.
-      this.frames.release(entry.frame);
+      this.spareFrames.push(entry.frame);
       return 'failed';
     }
     this.lastReadBlock = block;
@@ -214,10 +222,14 @@ export class VirtioBlock extends VirtioDriver implements BlockStore {
     return true;
   }
 
-  /** A cache entry with a frame of its own, from free memory or from the least recently used block; null if neither is to be had. */
+  /**
+   * A cache entry with a frame of its own: a spare one, from free memory, or from the least recently used block. null only while every
+   * frame waits for the device, which then wakes who asks again.
+   */
   private newEntry(block: number, state: number): CacheEntry | null {
-    let frame = 0;
-    if (this.cache.size < this.cacheLimit && this.frames.freeFrames > MIN_FREE_FRAMES) frame = this.frames.allocate();
+    let frame = this.spareFrames.pop() ?? 0;
+    if (frame === 0 && this.cache.size < this.cacheLimit && this.frames.freeFrames > MIN_FREE_FRAMES)
+      frame = this.frames.allocate();
     if (frame === 0) {
       for (const [victim, entry] of this.cache) {
         if (entry.state === EntryState.reading || entry.state === EntryState.writing) continue;
@@ -226,7 +238,6 @@ export class VirtioBlock extends VirtioDriver implements BlockStore {
         break;
       }
     }
-    if (frame === 0) frame = this.frames.allocate();
     if (frame === 0) return null;
     const entry = new CacheEntry(block, frame, state);
     this.cache.set(block, entry);
