@@ -40,14 +40,4 @@ describe('XXH3-64', () => {
       expect((BigInt(halves[2]) << 32n) | BigInt(halves[1])).toBe(xxh3(large.slice(7, 7 + length)));
     }
   });
-
-  it('E18: hashes a 4 KiB block in under 10 microseconds', () => {
-    const block = pattern(4096);
-    const out = new Uint32Array(2);
-    for (let i = 0; i < 2000; i++) xxh3Into(block, out);
-    const before = process.hrtime.bigint();
-    for (let i = 0; i < 2000; i++) xxh3Into(block, out);
-    const nanos = Number(process.hrtime.bigint() - before) / 2000;
-    expect(nanos).toBeLessThan(10_000);
-  });
 });
