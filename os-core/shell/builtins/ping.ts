@@ -23,6 +23,7 @@ export function pingFrame(_shell: ShellState, argv: readonly string[]): BuiltinR
   let host: string | undefined;
   for (let i = 1; i < argv.length; i++) {
     if (argv[i] === '-c') count = Number(argv[++i]);
+    else if (/^-c[0-9]+$/.test(argv[i])) count = Number(argv[i].slice(2));
     else if (argv[i].startsWith('-') || host !== undefined) count = Number.NaN;
     else host = argv[i];
   }
@@ -130,7 +131,7 @@ export function runPing(shell: ShellState, frame: FrameOf<'ping'>): Next {
     case 6: {
       if (shell.value < 0) {
         frame.at = 8;
-        if (shell.value === -Errno.EAGAIN) return writeText(shell, 1, `no answer to ${frame.sequence}\n`);
+        if (shell.value === -Errno.EAGAIN) return writeText(shell, 1, `no answer: seq=${frame.sequence}\n`);
         return shell.value === -Errno.EINTR ? null : writeText(shell, 2, `eurosh: ping: ${errorText(shell.value)}\n`);
       }
       const message = resultBytes(shell.value, shell.data);

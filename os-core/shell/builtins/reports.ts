@@ -82,7 +82,7 @@ const reports = {
   uptime: { path: '/proc/uptime', show: showUptime, missing: 'uptime: /proc/uptime cannot be read' },
   net: {
     path: '/proc/net/euronet',
-    show: (text: string) => text,
+    show: showNetwork,
     missing: 'net: no network: this machine has no interface, or EuroNet is not running',
   },
   caps: { path: '/proc/self/status', show: showRights, missing: 'caps: /proc/self/status cannot be read' },
@@ -139,4 +139,52 @@ export function showUptime(text: string): string {
   const days = Math.floor(seconds / 86400);
   const clock = `${two(Math.floor(seconds / 3600) % 24)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   return `up ${days > 0 ? `${days} day${days > 1 ? 's' : ''}, ` : ''}${clock}\n`;
+}
+
+const duration = (seconds: number): string => {
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ];
+  if (days > 0) return `${days} d ${hours} h`;
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min` : `${seconds} s`;
+};
+
+/** What DHCP is doing, by its state (RFC 2131 figure 5). */
+const dhcpText: Readonly<Record<string, string>> = {
+  off: 'set by hand',
+  init: 'no lease yet: asking for one',
+  selecting: 'no lease yet: looking for a DHCP server',
+  requesting: 'no lease yet: asking for one',
+  probing: 'no lease yet: checking that the address is free',
+  bound: 'by DHCP',
+  renewing: 'by DHCP, being renewed',
+  rebinding: 'by DHCP, its server does not answer',
+};
+
+/** /proc/net/euronet: lines of a name and words, as the stack's `describe` writes them. */
+export function showNetwork(text: string): string {
+  const words = text.split('\n').map((line) => line.split(' '));
+  const find = (name: string): readonly string[] => words.find(([first]) => first === name) ?? [];
+  const rows: [string, string][] = [];
+  const [, name, kind, mac, , mtu] = find('interface');
+  if (name === undefined) return text;
+  rows.push([name, `${kind}, ${mac}, MTU ${mtu}`]);
+  const state = dhcpText[find('dhcp')[1]] ?? find('dhcp')[1];
+  const lease = Number(find('lease')[1]);
+  const left = Number.isFinite(lease) ? `, ${duration(lease)} left` : '';
+  const address = find('address')[1];
+  rows.push(['address', address === undefined ? `none (${state})` : `${address} (${state}${left})`]);
+  for (const title of ['router', 'dns'])
+    for (const [first, value] of words) if (first === title) rows.push([title, value]);
+  const [, framesIn, , framesOut] = find('frames');
+  const [, bytesIn, , bytesOut] = find('bytes');
+  rows.push(['received', `${framesIn} frames, ${bytesIn} bytes`], ['sent', `${framesOut} frames, ${bytesOut} bytes`]);
+  const [, malformed, , checksum, , dropped] = find('errors');
+  if ([malformed, checksum, dropped].some((count) => count !== '0'))
+    rows.push(['errors', `${malformed} malformed, ${checksum} with a wrong checksum, ${dropped} dropped`]);
+  for (const [first, value, at] of words) if (first === 'neighbour') rows.push(['neighbour', `${value} is at ${at}`]);
+  return rows.map(([title, value]) => `${title.padEnd(10)}${value}\n`).join('');
 }
