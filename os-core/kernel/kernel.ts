@@ -20,6 +20,7 @@ import { UserMemory } from './memory/user-memory.ts';
 import { ProcessTable } from './process/process-table.ts';
 import { ProgramCache } from './process/program-image.ts';
 import type { PanicPresenter, PanicReport, PowerDevice, TickDevice } from './process/seams.ts';
+import { SecurityRecord } from './process/security-record.ts';
 import type { ProgramSecurity } from './process/verification.ts';
 import { RandomPool } from './random.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
@@ -72,6 +73,7 @@ export class KernelState {
   readonly processes: ProcessTable = new ProcessTable();
   readonly futexes: Futexes = new Futexes();
   readonly programs: ProgramCache = new ProgramCache();
+  readonly security: SecurityRecord = new SecurityRecord();
   /** State of subsystems by name: 'vfs', 'drivers', 'network' … */
   readonly services: Map<string, object> = new Map();
   loadedAddressSpace: AddressSpace | null = null;
@@ -90,7 +92,7 @@ export class KernelState {
     this.frames = frames;
   }
 }
-registerClass('KernelState', 1, KernelState);
+registerClass('KernelState', 2, KernelState);
 
 export class Kernel {
   readonly machine: Machine;

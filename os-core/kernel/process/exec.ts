@@ -132,7 +132,10 @@ function loadImage(kernel: Kernel, task: Task, progress: ExecProgress): ProgramI
   kernel.machine.cpu.chargeInstructions(progress.buffer.length * HASH_COST_PER_BYTE);
   const contentSha256 = kernel.security.sha256(progress.buffer);
   const verdict = kernel.security.verifyProgram({ contentSha256, signature });
-  if (!verdict.ok) return refuse(kernel, task, progress.path, verdict.reason, Errno.EACCES, '[verify]');
+  if (!verdict.ok) {
+    kernel.state.security.refused++;
+    return refuse(kernel, task, progress.path, verdict.reason, Errno.EACCES, '[verify]');
+  }
   let image = ProgramImage.create(kernel, file.path, progress.buffer, file.contentIdentity, verdict.keyName);
   if (image === null) {
     // Images that nobody runs give way.
@@ -294,6 +297,7 @@ function commit(kernel: Kernel, task: Task, progress: ExecProgress, image: Progr
   process.environment = progress.environment.map((text) => decoder.decode(text));
   process.verifiedBy = image.keyName;
   process.hasExecuted = true;
+  kernel.state.security.started++;
   process.dumpable = 1;
   task.name = (image.path.split('/').pop() ?? image.path).slice(0, 15);
 }

@@ -44,6 +44,7 @@ export function requireCapability(kernel: Kernel, task: Task, capability: number
     .map(([name]) => name)
     .join(', ');
   const { process } = task;
+  kernel.state.security.denied++;
   process.lastRefusal = `${what} needs the right "${names}", which this process does not hold`;
   kernel.log(`[cap] ${process.executablePath || task.name} (${process.id}): ${what} denied, needs ${names}`);
   return -Errno.EPERM;

@@ -41,11 +41,13 @@ function checkExecutable(kernel: Kernel, task: Task, protection: number, fromFil
   if ((protection & Protection.execute) === 0) return 0;
   const { process } = task;
   if ((protection & Protection.write) !== 0) {
+    kernel.state.security.denied++;
     process.lastRefusal = 'memory may not be writable and executable at once';
     return -Errno.EACCES;
   }
   const needed = fromFile ? Capability.execLocal : Capability.execJit;
   if ((process.capabilities & needed) !== 0) return 0;
+  kernel.state.security.denied++;
   const name = fromFile ? 'exec-local' : 'exec-jit';
   process.lastRefusal = `executable memory needs the right "${name}", which this process does not hold`;
   kernel.log(`[cap] ${process.executablePath} (${process.id}): executable memory denied, needs ${name}`);

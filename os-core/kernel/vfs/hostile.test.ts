@@ -1,7 +1,7 @@
 // What a program must not be able to do to the kernel by way of names and files.
 
 import { expect, it } from 'vitest';
-import { O, run } from '../../../test/support/file-calls.ts';
+import { O, run, text } from '../../../test/support/file-calls.ts';
 import { Errno } from '../../abi/errno.ts';
 import { Vfs } from './vfs.ts';
 
@@ -76,4 +76,34 @@ it('E28: advisory locks leave nothing behind, and two holders may both ask for m
   ]);
   expect(values).toEqual([0, 1, 0, 0, -Errno.EAGAIN, 0, 0, 0]);
   expect(Vfs.of(kernel).locks.size).toBe(0);
+});
+
+it('E28: pipes are counted, and given back when no descriptor is free', () => {
+  const limit = new Uint8Array(16);
+  new DataView(limit.buffer).setUint32(0, 3, true);
+  new DataView(limit.buffer).setUint32(8, 3, true);
+  const { values, kernel } = run([
+    ['pipe', { buffer: 8 }],
+    ['setrlimit', 7, { bytes: limit }],
+    ['pipe', { buffer: 8 }],
+    ['close', 0],
+    ['close', 1],
+    ['open', '/proc/euroos/security', O.read],
+    ['read', 0, { buffer: 200 }, 200],
+  ]);
+  expect(values.slice(0, 6)).toEqual([0, 0, -Errno.EMFILE, 0, 0, 0]);
+  expect(Vfs.of(kernel).openPipes).toBe(0);
+});
+
+it('M9: /proc/euroos/security counts what was verified, refused and denied', () => {
+  const { results } = run([
+    ['open', '/proc/euroos/security', O.read],
+    ['read', 0, { buffer: 200 }, 200],
+    ['euroos_capability_drop', 1 | 4],
+    ['sysinfo', { buffer: 112 }],
+    ['open', '/proc/euroos/security', O.read],
+    ['read', 1, { buffer: 200 }, 200],
+  ]);
+  expect(text(results[1])).toBe('started: 1\nrefused: 0\ndenied: 0\nrunning: 1\nunverified: 0\n');
+  expect(text(results[5])).toContain('denied: 1\n');
 });

@@ -21,6 +21,8 @@ import { Vfs } from './vfs.ts';
 
 const PIPE_BYTES = 65536;
 const PIPE_BUF = 4096;
+/** 256 MiB in all rings; more gives ENFILE, as Linux' limit on pipe buffers does. */
+const MOST_PIPES = 4096;
 const FIONREAD = 0x541b;
 
 export class Pipe {
@@ -203,10 +205,21 @@ export class PipeEnd extends OpenFile {
     if (mayRead(this)) pipe.readers--;
     if (mayWrite(this)) pipe.writers--;
     pipe.queue.wakeAll();
-    if (pipe.key !== '' && pipe.readers + pipe.writers === 0) Vfs.of(kernel).fifos.delete(pipe.key);
+    if (pipe.readers + pipe.writers > 0) return;
+    const vfs = Vfs.of(kernel);
+    vfs.openPipes--;
+    if (pipe.key !== '') vfs.fifos.delete(pipe.key);
   }
 }
 registerClass('vfs.PipeEnd', 1, PipeEnd);
+
+/** A pipe that its first end must follow at once; -ENFILE if there are too many. `key`: of a FIFO, else ''. */
+export function newPipe(kernel: Kernel, number: number, key: string): Pipe | number {
+  const vfs = Vfs.of(kernel);
+  if (vfs.openPipes >= MOST_PIPES) return -Errno.ENFILE;
+  vfs.openPipes++;
+  return new Pipe(number, key);
+}
 
 /** siginfo of a signal that a task's own call brings about (SI_USER, from itself, as in Linux). */
 export function signalOf(
@@ -227,10 +240,12 @@ export function openFifo(kernel: Kernel, task: Task, key: string, number: number
   const { fifos } = Vfs.of(kernel);
   let end = task.progress instanceof PipeEnd ? task.progress : null;
   if (end === null) {
-    const pipe = fifos.get(key) ?? new Pipe(number, key);
+    const known = fifos.get(key) ?? null;
     const access = flags & OpenFlag.accessMode;
     const nonBlocking = (flags & OpenFlag.nonBlocking) !== 0;
-    if (access === OpenFlag.writeOnly && nonBlocking && pipe.readers === 0) return -Errno.ENXIO;
+    if (access === OpenFlag.writeOnly && nonBlocking && (known === null || known.readers === 0)) return -Errno.ENXIO;
+    const pipe = known ?? newPipe(kernel, number, key);
+    if (typeof pipe === 'number') return pipe;
     fifos.set(key, pipe);
     end = new PipeEnd(pipe, flags);
     if (nonBlocking || access === OpenFlag.readWrite) return end;

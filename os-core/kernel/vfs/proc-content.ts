@@ -111,6 +111,24 @@ export const kernelTexts: readonly ProcText[] = [
   { name: 'pid_max', text: () => '32768\n' },
 ];
 
+/** Counts since power-on, and of the processes that run now (none of which should be unverified). */
+function security(kernel: Kernel): string {
+  const { started, refused, denied } = kernel.state.security;
+  let running = 0;
+  let unverified = 0;
+  for (const process of kernel.processes.processes.values()) {
+    if (process.state !== 'alive' || process.executablePath === '' || process.id === 0) continue;
+    running++;
+    if (process.verifiedBy === '') unverified++;
+  }
+  const rows = { started, refused, denied, running, unverified };
+  return Object.entries(rows)
+    .map(([name, count]) => `${name}: ${count}\n`)
+    .join('');
+}
+/** Files in /proc/euroos. */
+export const euroosTexts: readonly ProcText[] = [{ name: 'security', text: security }];
+
 /** Files in /proc/net. */
 export const networkTexts: readonly ProcText[] = [
   { name: 'euronet', text: (kernel) => NetworkService.of(kernel)?.stack.describe(kernel.nowNanos()) ?? '' },

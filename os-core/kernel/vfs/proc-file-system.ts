@@ -1,6 +1,7 @@
 // /proc: processes and machine as files. Nothing is stored; inode numbers tell what a file is:
 //
-//   1 root | 2 self | 3 sys | 4 sys/kernel | 5 net | 6 sysrq-trigger | 16 + i root texts | 64 + i sys/kernel texts | 128 + i net texts
+//   1 root | 2 self | 3 sys | 4 sys/kernel | 5 net | 6 sysrq-trigger | 7 euroos
+//   16 + i root texts | 64 + i sys/kernel texts | 128 + i net texts | 192 + i euroos texts
 //   (pid + 1) * 2^20 + k:   k = 0 the folder | 1 exe | 2 cwd | 3 root | 4 fd | 16 + i texts | 2^16 + n fd/n
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
@@ -15,7 +16,7 @@ import { FileSystem, type FolderEntry } from './file-system.ts';
 import { FileTable } from './file-table.ts';
 import type { OpenFile } from './open-file.ts';
 import { pathOf } from './path-walk.ts';
-import { kernelTexts, networkTexts, processTexts, rootTexts } from './proc-content.ts';
+import { euroosTexts, kernelTexts, networkTexts, processTexts, rootTexts } from './proc-content.ts';
 import { TextFile } from './text-file.ts';
 
 const ROOT = 1;
@@ -24,12 +25,14 @@ const SYS = 3;
 const SYS_KERNEL = 4;
 const NET = 5;
 const CRASH_TRIGGER = 6;
+const EUROOS = 7;
 const ROOT_TEXTS = 16;
 const KERNEL_TEXTS = 64;
 /** Folders that hold texts only. */
 const textFolders = [
   { inode: SYS_KERNEL, parent: SYS, name: 'kernel', texts: kernelTexts, first: KERNEL_TEXTS },
   { inode: NET, parent: ROOT, name: 'net', texts: networkTexts, first: 128 },
+  { inode: EUROOS, parent: ROOT, name: 'euroos', texts: euroosTexts, first: 192 },
 ] as const;
 const PER_PROCESS = 2 ** 20;
 const Item = { folder: 0, exe: 1, cwd: 2, root: 3, fd: 4, texts: 16, descriptors: 2 ** 16 } as const;
@@ -78,7 +81,7 @@ export class ProcFileSystem extends FileSystem {
       return inode;
     };
     if (number === SELF) return link();
-    if (number <= NET) return folder();
+    if (number <= NET || number === EUROOS) return folder();
     const triggerMode = isTriggerForAll(kernel) ? 0o222 : 0o200;
     inode.mode = FileType.regular | (number === CRASH_TRIGGER ? triggerMode : 0o444);
     if (number < PER_PROCESS) return inode;
@@ -104,6 +107,7 @@ export class ProcFileSystem extends FileSystem {
       if (name === 'self') return SELF;
       if (name === 'sys') return SYS;
       if (name === 'net') return NET;
+      if (name === 'euroos') return EUROOS;
       if (name === 'sysrq-trigger') return CRASH_TRIGGER;
       const text = rootTexts.findIndex((entry) => entry.name === name);
       if (text >= 0) return ROOT_TEXTS + text;
@@ -158,7 +162,15 @@ export class ProcFileSystem extends FileSystem {
   private namesIn(kernel: Kernel, task: Task, folder: number): readonly string[] | number {
     if (folder === ROOT) {
       const processes = [...kernel.processes.processes.keys()].filter((id) => id > 0).sort((a, b) => a - b);
-      return ['self', 'sys', 'net', 'sysrq-trigger', ...rootTexts.map((entry) => entry.name), ...processes.map(String)];
+      return [
+        'self',
+        'sys',
+        'net',
+        'euroos',
+        'sysrq-trigger',
+        ...rootTexts.map((entry) => entry.name),
+        ...processes.map(String),
+      ];
     }
     if (folder === SYS) return ['kernel'];
     const texts = textFolders.find((candidate) => candidate.inode === folder);

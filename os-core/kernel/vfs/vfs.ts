@@ -67,6 +67,8 @@ export class Vfs {
   readonly executing = new Map<string, number>();
   /** Files open for writing: executing gives ETXTBSY. */
   readonly writers = new Map<string, number>();
+  /** Pipes and FIFOs with an open end: each may hold 64 KiB. */
+  openPipes = 0;
   private nextDevice = 1;
   private lastPipe = 0;
 
@@ -118,7 +120,7 @@ export class Vfs {
     return kernel.service('vfs', Vfs);
   }
 }
-registerClass('vfs.Vfs', 1, Vfs);
+registerClass('vfs.Vfs', 2, Vfs);
 
 export function placeKey(place: Place): string {
   return `${place.fileSystem.deviceNumber}:${place.inode}`;

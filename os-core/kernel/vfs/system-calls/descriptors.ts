@@ -4,8 +4,8 @@ import { Errno } from '../../../abi/errno.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../process/task.ts';
 import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../syscalls/handler.ts';
-import { FileTable } from '../file-table.ts';
-import { Pipe, PipeEnd } from '../pipe.ts';
+import { FileTable, releaseFile } from '../file-table.ts';
+import { newPipe, PipeEnd } from '../pipe.ts';
 import { OpenFlag, PathFile, RegularFile } from '../regular-file.ts';
 import { FlockState, placeKey, Vfs } from '../vfs.ts';
 import { fileOf, filesOf, RecordWriter, row } from './support.ts';
@@ -115,14 +115,17 @@ function makePipe(kernel: Kernel, task: Task, address: number, flags: number): n
   const ready = kernel.userMemory.prepare(task, address, 8, true);
   if (ready !== 0) return ready;
   const files = filesOf(task);
-  const pipe = new Pipe(Vfs.of(kernel).nextPipeNumber(), '');
+  const pipe = newPipe(kernel, Vfs.of(kernel).nextPipeNumber(), '');
+  if (typeof pipe === 'number') return pipe;
   const kept = flags & (OpenFlag.nonBlocking | OpenFlag.direct);
   const closeOnExec = (flags & OpenFlag.closeOnExec) !== 0;
-  const readEnd = files.install(new PipeEnd(pipe, OpenFlag.readOnly | kept), task.process, closeOnExec);
-  if (readEnd < 0) return readEnd;
-  const writeEnd = files.install(new PipeEnd(pipe, OpenFlag.writeOnly | kept), task.process, closeOnExec);
+  const ends = [new PipeEnd(pipe, OpenFlag.readOnly | kept), new PipeEnd(pipe, OpenFlag.writeOnly | kept)];
+  for (const end of ends) end.references++;
+  const [readEnd, writeEnd] = ends.map((end) => files.install(end, task.process, closeOnExec));
+  // The table holds its own references; an end that found no descriptor is closed here.
+  for (const end of ends) releaseFile(kernel, end);
   if (writeEnd < 0) {
-    files.close(kernel, readEnd);
+    if (readEnd >= 0) files.close(kernel, readEnd);
     return writeEnd;
   }
   const record = new RecordWriter(8);
