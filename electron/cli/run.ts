@@ -199,8 +199,9 @@ export async function runHeadless(options: RunOptions, folder: string): Promise<
 function watchTerminal(terminals: readonly boolean[], control: Int32Array, wake: () => void): void {
   const output = terminals[1] ? process.stdout : terminals[2] ? process.stderr : null;
   const update = (): void => {
-    Atomics.store(control, ControlWord.columns, output?.columns ?? 80);
-    Atomics.store(control, ControlWord.rows, output?.rows ?? 24);
+    // A terminal that does not know its size (0 x 0) is a terminal all the same.
+    Atomics.store(control, ControlWord.columns, output?.columns || 80);
+    Atomics.store(control, ControlWord.rows, output?.rows || 24);
     wake();
   };
   update();
