@@ -12,21 +12,23 @@ import { PNG } from 'pngjs';
 import type { RawDisplayCommand } from '../../electron/protocol/display-messages.ts';
 
 /** From here and from the bundle of a benchmark (dist/tools/) alike two folders up. */
-const root = join(import.meta.dirname, '../..');
+export const root = join(import.meta.dirname, '../..');
 
 /** Loaded by path, not bundled: build scripts find their files beside themselves. */
 function buildModule<T>(file: string): Promise<T> {
   return import(/* @vite-ignore */ pathToFileURL(join(root, 'build', file)).href) as Promise<T>;
 }
 const appBuild = () => buildModule<typeof import('../../build/app/build.mjs')>('app/build.mjs');
-const runtime = () =>
+export const runtime = () =>
   buildModule<typeof import('../../build/setup/electron-runtime.mjs')>('setup/electron-runtime.mjs');
 
 /** Software rendering that gives the same pixels on every machine. */
-const DETERMINISTIC_GRAPHICS = [
+export const DETERMINISTIC_GRAPHICS = [
   '--use-gl=angle',
   '--use-angle=swiftshader',
   '--ignore-gpu-blocklist',
+  // The page itself is put together by the processor, as everywhere without a GPU: a third of the cost, the same canvas.
+  '--disable-gpu-compositing',
   '--disable-accelerated-2d-canvas',
   '--force-color-profile=srgb',
   '--force-device-scale-factor=1',
@@ -178,13 +180,8 @@ export class Desktop {
     return this.events.filter((event) => event.event === kind);
   }
 
-  /** The canvas as the page holds it, without the host's scaling. */
-  async screenshot(): Promise<PNG> {
-    const base64 = await this.page.evaluate(() => {
-      const canvas = document.querySelector('canvas')!;
-      return canvas.toDataURL('image/png').slice('data:image/png;base64,'.length);
-    });
-    return PNG.sync.read(Buffer.from(base64, 'base64'));
+  screenshot(): Promise<PNG> {
+    return canvasOf(this.page);
   }
 
   async close(): Promise<void> {
@@ -196,6 +193,15 @@ export class Desktop {
     }
     for (const cleanUp of this.cleanUps.reverse()) cleanUp();
   }
+}
+
+/** The canvas as the page holds it, without the host's scaling. */
+export async function canvasOf(page: Page): Promise<PNG> {
+  const base64 = await page.evaluate(() => {
+    const canvas = document.querySelector('canvas')!;
+    return canvas.toDataURL('image/png').slice('data:image/png;base64,'.length);
+  });
+  return PNG.sync.read(Buffer.from(base64, 'base64'));
 }
 
 /**

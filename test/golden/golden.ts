@@ -45,3 +45,20 @@ export function expectGolden(name: string, actual: PNG): void {
       'Run again: npx vitest run test/app; accept: EUROOS_UPDATE_GOLDENS=1 npx vitest run test/app',
   );
 }
+
+/** A copy with the given rectangles painted over: what changes from run to run. */
+export function masked(
+  image: PNG,
+  rectangles: readonly { readonly x: number; readonly y: number; readonly width: number; readonly height: number }[],
+): PNG {
+  const copy = new PNG({ width: image.width, height: image.height });
+  image.data.copy(copy.data);
+  for (const { x, y, width, height } of rectangles) {
+    for (let row = Math.max(0, y); row < Math.min(image.height, y + height); row++) {
+      const from = Math.max(0, x);
+      const to = Math.min(image.width, x + width);
+      for (let column = from; column < to; column++) copy.data.set([255, 0, 255, 255], (row * image.width + column) * 4);
+    }
+  }
+  return copy;
+}
