@@ -248,6 +248,8 @@ export class DisplayDevice implements VirtioDevice {
   }
 
   private show(scene: boolean): boolean {
+    // What was drawn last is sent before it is covered: a viewer that shows the framebuffer later shows all of it.
+    if (scene) this.refreshFramebuffer();
     // While the scene was shown the framebuffer was not compared: its generations still tell what was written since.
     this.state.sceneShown = scene;
     this.backend.showScene(scene);

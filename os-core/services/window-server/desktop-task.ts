@@ -17,7 +17,7 @@ import { feedTerminal } from '../terminal/terminal.ts';
 import { takeKeyboard, takeMouse, updateShape } from './input.ts';
 import { sceneOf } from './layout.ts';
 import { panelFiles, takePanelFile } from './panel.ts';
-import { beforeOutput, pasteBytes, takeClipboard } from './selection.ts';
+import { afterOutput, beforeOutput, pasteBytes, takeClipboard } from './selection.ts';
 import { createDesktopState, type DesktopState, type QueuedCall } from './state.ts';
 import {
   closeWindow,
@@ -196,8 +196,9 @@ function takeResult(desktop: DesktopState, call: QueuedCall, value: number, data
       if (value > 0) {
         const { title, screen } = window.terminal;
         const linesBefore = screen.scrollback.length;
-        beforeOutput(desktop, window);
+        const selected = beforeOutput(desktop, window);
         feedTerminal(window.terminal, resultBytes(value, data));
+        afterOutput(desktop, window, selected);
         // What is being looked at stays where it is.
         const linesAfter = window.terminal.screen.scrollback.length;
         if (window.scrolled > 0) window.scrolled = Math.min(linesAfter, window.scrolled + linesAfter - linesBefore);

@@ -282,6 +282,14 @@ describe('window server', () => {
     drag(at(9, 1), at(9, 1));
     expect(copied()).toBe('wörd');
 
+    world.key(30, 0x61);
+    master.output.splice(0);
+    drag(at(0, 0), at(4, 0));
+    expect(copied()).toBe('more');
+    master.input.push(...new TextEncoder().encode('\x1b[2J'));
+    world.settle();
+    expect(world.state.selection).toBe(null);
+
     const paste = (text: string) => {
       const bytes = new TextEncoder().encode(text);
       port.input.push(bytes.length & 255, bytes.length >> 8, 0, 0, ...bytes);

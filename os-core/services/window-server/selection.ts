@@ -102,10 +102,21 @@ export function selectWord(desktop: DesktopState, window: WindowState, { line, c
   extendSelection(desktop, window, { line, column: to });
 }
 
-/** New output is about to be taken: a full scrollback will move its lines. */
-export function beforeOutput(desktop: DesktopState, window: WindowState): void {
+/** A larger selection does not outlive output: comparing it would cost too much. */
+const MAX_KEPT_LINES = 256;
+
+/** Before new output is taken: the selected text, for afterOutput. A full scrollback will move its lines. */
+export function beforeOutput(desktop: DesktopState, window: WindowState): string {
+  const { selection } = desktop;
+  if (selection === null || selection.window !== window.id) return '';
   const isFull = window.terminal.screen.scrollback.length >= MAX_SCROLLBACK_LINES;
-  if (isFull && desktop.selection?.window === window.id) clearSelection(desktop);
+  const isLarge = Math.abs(selection.anchor.line - selection.head.line) > MAX_KEPT_LINES;
+  if (isFull || isLarge) clearSelection(desktop);
+  return selectedText(desktop);
+}
+/** What was written over is no longer selected. */
+export function afterOutput(desktop: DesktopState, window: WindowState, textBefore: string): void {
+  if (desktop.selection?.window === window.id && selectedText(desktop) !== textBefore) clearSelection(desktop);
 }
 
 /** What is selected, as Unicode text; blanks at the ends of lines are left out. */
