@@ -31,18 +31,18 @@ const checker = (seed: number): Uint8Array =>
       '0b',
   );
 
-it('E13: registers, flags, FS base, x87 and XMM survive thousands of switches', () => {
+it('E13: registers, flags, FS base, x87 and XMM survive 100,000 switches', () => {
   const system = createTestSystem();
   const processes = [1, 2, 3].map((seed) => system.start(checker(seed)));
   const tasks = processes.map((process) => [...process.tasks][0]);
-  // A tick at every slice makes switches cheap to get: the timer is asked for by hand.
-  for (let round = 0; round < 3000; round++) {
-    system.kernel.runSlice(997);
-    system.kernel.scheduler.reschedule = true;
-  }
-  system.runUntil(() => system.kernel.scheduler.ticks > 20, 100_000, 500_000);
+  const { scheduler, state } = system.kernel;
+  system.runUntil(() => tasks.every((task) => task.userInstructions > 0));
+  // Ticks 80 times as often make that many switches cheap to get: about every 300 instructions of a program.
+  state.tickDevice?.startPeriodic(system.kernel, 8000);
+  system.runUntil(() => scheduler.contextSwitches >= 100_000, 100_000, 1_000_000);
+  expect(scheduler.contextSwitches).toBeGreaterThanOrEqual(100_000);
   for (const [index, process] of processes.entries()) expect(process.state, `program ${index}`).toBe('alive');
-  for (const task of tasks) expect(task.switches).toBeGreaterThan(3);
+  for (const task of tasks) expect(task.switches).toBeGreaterThan(30_000);
 });
 
 class EndlessWork implements KernelWork {
