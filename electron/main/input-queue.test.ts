@@ -34,6 +34,27 @@ describe('input queue', () => {
     queue.stop();
   });
 
+  test('D2 E7: a machine that sleeps in poll is woken for each message, also for one that had to wait', async () => {
+    const buffer = createRingBuffer(64);
+    const reader = new RingReader(buffer);
+    const queue = new InputQueue(new RingWriter(buffer));
+    let wakes = 0;
+    queue.wake = () => wakes++;
+    for (let code = 0; code < 6; code++) queue.send(encodeKey([code]));
+    const atOnce = wakes;
+    expect(atOnce).toBeGreaterThan(0);
+    expect(atOnce).toBeLessThan(7);
+    for (let filler = 0; filler < 20; filler++) queue.send(encodeKey([filler]));
+    const full = wakes;
+    let received = 0;
+    while (received < 26) {
+      while (reader.next()) received++;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect(wakes).toBeGreaterThan(full);
+    queue.stop();
+  });
+
   test('D1: a machine that never reads does not fill memory', () => {
     const queue = new InputQueue(new RingWriter(createRingBuffer(64)));
     let accepted = 0;
