@@ -22,8 +22,8 @@ import {
 import { type CpuBus, CpuCore, faultSignal, Vector } from './interpreter/core.ts';
 import { run } from './interpreter/engine.ts';
 import { AC, getFlags, IF } from './interpreter/flags.ts';
-import { restoreFloatingPoint, saveFloatingPoint } from './interpreter/floating-area.ts';
 import { deliver, deliverFault, interruptReturn, Source, systemReturn } from './interpreter/interrupts.ts';
+import { restoreFloatingPoint, saveFloatingPoint } from './interpreter/x87-state.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
 import {
   CR0,
@@ -49,6 +49,8 @@ export type { CpuBus } from './interpreter/core.ts';
 export interface CpuOptions {
   readonly memory: PhysicalMemory;
   readonly bus: CpuBus;
+  /** Virtual time at core.instructionCount, for RDTSC; without it the counter counts instructions. */
+  readonly nowNanos?: () => number;
 }
 
 /** The CPU in its reset state. */
@@ -64,7 +66,7 @@ export class VirtualCpu implements Cpu, Snapshotable {
   private readonly blocks: BlockCache;
 
   constructor(options: CpuOptions) {
-    this.core = new CpuCore(options.memory, options.bus);
+    this.core = new CpuCore(options.memory, options.bus, options.nowNanos ?? null);
     this.blocks = new BlockCache(this.core);
     this.generalRegisters = this.core.words.subarray(0, 32);
     this.selectors = this.core.selectors;
@@ -89,7 +91,7 @@ export class VirtualCpu implements Cpu, Snapshotable {
   }
 
   get instructionCount(): number {
-    return this.core.instructionCount;
+    return this.core.instructionCount + this.core.done;
   }
   get trapVector(): number {
     return this.core.faultVector;

@@ -4,7 +4,7 @@
 import type { DeviceSnapshot, SnapshotValue } from '../contract/device.ts';
 import type { CpuCore } from './interpreter/core.ts';
 import { getFlags } from './interpreter/flags.ts';
-import { HIGH, LAZY_KIND, STATE_AREA_BYTES, VOID, WIDE } from './state-layout.ts';
+import { HIGH, LAZY_KIND, STATE_AREA_BYTES, TLB_HITS, VOID, WIDE } from './state-layout.ts';
 
 const KIND = 'cpu';
 const VERSION = 1;
@@ -16,6 +16,7 @@ export function snapshotState(core: CpuCore): DeviceSnapshot {
   // Scratch is no state: equal machines give equal bytes.
   for (let n = LAZY_KIND; n <= HIGH + 1; n++) words[n] = 0;
   words.fill(0, VOID, VOID + 2);
+  words[TLB_HITS] = 0;
   words.fill(0, FIRST_SCRATCH);
   const statistics = core.statistics;
   return {

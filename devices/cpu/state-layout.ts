@@ -63,6 +63,8 @@ export const TASK_SELECTOR = 89;
 export const LDT_SELECTOR = 90;
 export const DR6 = 91;
 export const DR7 = 92;
+/** TLB hits since run() began, unsigned; 0 outside it. No state of the guest. */
+export const TLB_HITS = 93;
 
 /** XMM register n is words XMM+4n .. XMM+4n+3 (floats: same indices in floats32; doubles: XMM/2+2n in floats64). */
 export const XMM = 128;

@@ -64,6 +64,16 @@ test('fast handlers do what the general ones do', () => {
     for (const modrm of ['c1', 'c9', '4308', '4b08']) codes.push(`${rex}ff${modrm}`, `${rex}fe${modrm}`);
     for (const modrm of ['e1', 'e9', 'f9'])
       for (const count of ['01', '07', '1f', '20', '21', '3f']) codes.push(`${rex}c1${modrm}${count}`);
+    // Accumulator forms, rotates, SETcc and CMOVcc.
+    for (let operation = 0; operation < 8; operation++) {
+      const byte = ((operation << 3) | 4).toString(16).padStart(2, '0');
+      const wide = ((operation << 3) | 5).toString(16).padStart(2, '0');
+      codes.push(`${rex}${byte}85`, `${rex}${wide}123456f8`);
+    }
+    codes.push(`${rex}a885`, `${rex}a9123456f8`);
+    for (const count of ['01', '07', '1f']) codes.push(`${rex}c1c1${count}`, `${rex}c1c9${count}`);
+    for (let condition = 0; condition < 16; condition++)
+      codes.push(`${rex}0f9${condition.toString(16)}c1`, `${rex}0f4${condition.toString(16)}d1`);
     codes.push(`${rex}8d4b10`, `${rex}8d8c8b10000080`, `${rex}6885000080`, `${rex}c6430811`, `${rex}c7430811223384`);
   }
   let compared = 0;

@@ -176,6 +176,7 @@ function decodeInto(instruction: Instruction, start: number): void {
     return;
   }
   instruction.row = row;
+  instruction.parameter = row.parameter ?? 0;
   instruction.width = operandWidth(row, rexW, sizePrefix && row.prefix !== '66');
 
   if (hasModrm) {

@@ -27,6 +27,8 @@ export class Instruction {
   nextHigh = 0;
   /** Length in bytes. */
   length = 0;
+  /** The row's parameter (a condition code), 0 if it has none. */
+  parameter = 0;
   /** Position in its block; core.instructionCount + index = instructions retired before this one. */
   index = 0;
 

@@ -31,6 +31,7 @@ export function arithmeticFast(i: Instruction): Handler | undefined {
   const table = binaryTables[operation];
   if (table === undefined) return undefined;
   const [first, second] = i.row.operands;
+  if (first === 'AL' || first === 'rAX') return table[`accumulatorImmediate${i.width}`];
   if (first[0] !== 'E' && first[0] !== 'G') return undefined;
   let form: string;
   if (first[0] === 'G') form = i.memory ? 'registerMemory' : 'reversed';
@@ -39,7 +40,7 @@ export function arithmeticFast(i: Instruction): Handler | undefined {
   return table[`${form}${i.width}`];
 }
 
-/** SHL, SHR, SAR of a 32- or 64-bit register by a constant that is not 0. */
+/** SHL, SHR, SAR of a 32- or 64-bit register, ROL, ROR of a 32-bit one, by a constant that is not 0. */
 export function shiftFast(i: Instruction): Handler | undefined {
   if (i.memory || i.width < 4 || i.row.operands[1] !== 'Ib') return undefined;
   const count = i.immediateLow & (i.width === 8 ? 63 : 31);

@@ -28,8 +28,6 @@ export class Block {
   /** Physical page of the part beyond the page boundary, -1 if none. */
   readonly secondPage: number;
   readonly firstPage: number;
-  /** Memory operands in the block, for the count of TLB hits. */
-  readonly memoryOperands: number;
 
   constructor(ripLow: number, ripHigh: number, code: readonly Instruction[], firstPage: number, secondPage: number) {
     this.ripLow = ripLow;
@@ -38,7 +36,6 @@ export class Block {
     this.firstPage = firstPage;
     this.secondPage = secondPage;
     this.endsWithJump = code[code.length - 1].row.endsBlock === true;
-    this.memoryOperands = code.reduce((sum, instruction) => sum + (instruction.memory ? 1 : 0), 0);
   }
 }
 

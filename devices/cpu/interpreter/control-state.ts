@@ -166,16 +166,16 @@ export function readMsr(core: CpuCore, msr: number): number {
   const w = core.words;
   const pair = msrPair(msr);
   if (pair < 0) {
-    if (msr === Msr.timeStampCounter) return readTimeStamp(core, 0);
+    if (msr === Msr.timeStampCounter) return readTimeStamp(core);
     w[HIGH] = 0;
     return 0;
   }
   w[HIGH] = pair === EFER ? 0 : w[pair + 1];
   return w[pair];
 }
-/** The virtual time-stamp counter: one tick per retired instruction. Low word; upper in HIGH. */
-export function readTimeStamp(core: CpuCore, index: number): number {
-  const count = core.instructionCount + index;
+/** The time-stamp counter: virtual nanoseconds (1 GHz, invariant). Low word; upper in HIGH. */
+export function readTimeStamp(core: CpuCore): number {
+  const count = core.nowNanos === null ? core.instructionCount + core.done : core.nowNanos();
   core.words[HIGH] = Math.floor(count / 0x1_0000_0000) | 0;
   return count | 0;
 }

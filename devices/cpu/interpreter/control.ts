@@ -14,18 +14,24 @@ function checkTarget(core: CpuCore, high: number): void {
   if (top !== 0 && top !== -1) core.raiseGeneralProtection();
 }
 
-const jump: Handler = (core, i) => {
+export const jump: Handler = (core, i) => {
   core.words[RIP_LOW] = i.immediateLow;
   core.words[RIP_HIGH] = i.immediateHigh;
 };
-const jumpIndirect: Handler = (core, i) => {
+export const jumpMemory: Handler = (core, i) => {
   const low = readRm(core, i, 8);
   const high = core.words[HIGH];
   checkTarget(core, high);
   core.words[RIP_LOW] = low;
   core.words[RIP_HIGH] = high;
 };
-const call: Handler = (core, i) => {
+export const jumpRegister: Handler = (core, i) => {
+  const w = core.words;
+  checkTarget(core, w[i.rmWord + 1]);
+  w[RIP_LOW] = w[i.rmWord];
+  w[RIP_HIGH] = w[i.rmWord + 1];
+};
+export const call: Handler = (core, i) => {
   push(core, 8, i.nextLow, i.nextHigh);
   core.words[RIP_LOW] = i.immediateLow;
   core.words[RIP_HIGH] = i.immediateHigh;
@@ -38,15 +44,18 @@ const callIndirect: Handler = (core, i) => {
   core.words[RIP_LOW] = low;
   core.words[RIP_HIGH] = high;
 };
-const returnNear: Handler = (core, i) => {
+function returnNear(core: CpuCore, extraBytes: number): void {
   const w = core.words;
   const low = peek(core, 8);
   const high = w[HIGH];
   checkTarget(core, high);
-  dropStack(core, 8 + i.immediateLow);
+  dropStack(core, 8 + extraBytes);
   w[RIP_LOW] = low;
   w[RIP_HIGH] = high;
-};
+}
+export const returnPlain: Handler = (core) => returnNear(core, 0);
+/** RET imm16 also drops arguments. */
+const returnAndDrop: Handler = (core, i) => returnNear(core, i.immediateLow);
 
 function jumpIf(core: CpuCore, i: Instruction, taken: boolean): void {
   core.words[RIP_LOW] = taken ? i.immediateLow : i.nextLow;
@@ -78,10 +87,10 @@ const jumpCountZero: Handler = (core, i) => {
 export function registerControl(): void {
   registerHandlers({
     jmp: () => jump,
-    jmpIndirect: () => jumpIndirect,
+    jmpIndirect: (i) => (i.memory ? jumpMemory : jumpRegister),
     call: () => call,
     callIndirect: () => callIndirect,
-    ret: () => returnNear,
+    ret: (i) => (i.immediateLow === 0 ? returnPlain : returnAndDrop),
     jcc: (i) => conditionHandlers[i.row.parameter ?? 0],
     loop: () => loop,
     loope: () => loopEqual,

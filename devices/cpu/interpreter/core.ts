@@ -7,7 +7,7 @@
 // probe the store cannot fault. Wide and page-crossing stores probe all their bytes before they write one.
 
 import { PAGE_BYTES, PAGE_SHIFT, type PhysicalMemory } from '../../base/physical-memory.ts';
-import { Access, type CpuStatistics } from '../../contract/cpu.ts';
+import { Access, type CpuStatistics, TrapKind } from '../../contract/cpu.ts';
 import type { AccessWidth } from '../../contract/machine.ts';
 import {
   Mmu,
@@ -30,8 +30,10 @@ import {
   RIP_LOW,
   STATE_AREA_BYTES,
   TLB_AREA_OFFSET,
+  TLB_HITS,
   WIDE,
 } from '../state-layout.ts';
+import type { Block } from './blocks.ts';
 
 /** What lies outside RAM. */
 export interface CpuBus {
@@ -67,6 +69,8 @@ export const faultSignal = { name: 'cpu fault' } as const;
 export class CpuCore {
   readonly memory: PhysicalMemory;
   readonly bus: CpuBus;
+  /** Virtual time at instructionCount; null = the time stamp counts instructions. */
+  readonly nowNanos: (() => number) | null;
   readonly mmu: Mmu;
   /** The state area (state-layout.ts) in several views. */
   readonly words: Int32Array;
@@ -92,6 +96,10 @@ export class CpuCore {
   instructionCount = 0;
   /** instructionCount at which run() stops. */
   instructionLimit = 0;
+  /** The block that runs (null while one is being found). */
+  block: Block | null = null;
+  /** Instructions of the running block that are done, not yet in instructionCount; 0 between blocks. */
+  done = 0;
   /** Instructions of the current block that may still run; 0 makes run() leave the block after this instruction. */
   blockEnd = 0;
   /** Changes when anything that decoded blocks depend on may have changed. Bit 0: user mode. */
@@ -112,8 +120,9 @@ export class CpuCore {
   onCodeWrite: (page: number) => void = () => {};
   readonly statistics: CpuStatistics = { tlbHits: 0, tlbMisses: 0, pageFaults: 0, interrupts: 0, systemCalls: 0 };
 
-  constructor(memory: PhysicalMemory, bus: CpuBus) {
+  constructor(memory: PhysicalMemory, bus: CpuBus, nowNanos: (() => number) | null) {
     this.memory = memory;
+    this.nowNanos = nowNanos;
     this.bus = bus;
     this.mmu = new Mmu(memory, memory.sizeBytes + TLB_AREA_OFFSET);
     const base = memory.sizeBytes;
@@ -267,20 +276,26 @@ export class CpuCore {
   /** Physical address for a read of the byte at an address. */
   translateRead(low: number, high: number): number {
     const entry = this.readTable + (((low >>> PAGE_SHIFT) & TLB_INDEX_MASK) << 2);
-    if (this.tlb[entry] === ((low & -PAGE_BYTES) | this.readGeneration) && this.tlb[entry + 1] === high)
+    if (this.tlb[entry] === ((low & -PAGE_BYTES) | this.readGeneration) && this.tlb[entry + 1] === high) {
+      this.words[TLB_HITS]++;
       return (this.tlb[entry + 2] | (low & 0xfff)) >>> 0;
+    }
     return this.translateMiss(low, high, Access.read);
   }
   translateWrite(low: number, high: number): number {
     const entry = this.writeTable + (((low >>> PAGE_SHIFT) & TLB_INDEX_MASK) << 2);
-    if (this.tlb[entry] === ((low & -PAGE_BYTES) | this.writeGeneration) && this.tlb[entry + 1] === high)
+    if (this.tlb[entry] === ((low & -PAGE_BYTES) | this.writeGeneration) && this.tlb[entry + 1] === high) {
+      this.words[TLB_HITS]++;
       return (this.tlb[entry + 2] | (low & 0xfff)) >>> 0;
+    }
     return this.translateMiss(low, high, Access.write);
   }
   translateFetch(low: number, high: number): number {
     const entry = this.executeTable + (((low >>> PAGE_SHIFT) & TLB_INDEX_MASK) << 2);
-    if (this.tlb[entry] === ((low & -PAGE_BYTES) | this.readGeneration) && this.tlb[entry + 1] === high)
+    if (this.tlb[entry] === ((low & -PAGE_BYTES) | this.readGeneration) && this.tlb[entry + 1] === high) {
+      this.words[TLB_HITS]++;
       return (this.tlb[entry + 2] | (low & 0xfff)) >>> 0;
+    }
     return this.translateMiss(low, high, Access.fetch);
   }
 
@@ -294,8 +309,10 @@ export class CpuCore {
       this.tlb[entry] === ((low & -PAGE_BYTES) | this.writeGeneration) &&
       this.tlb[entry + 1] === high &&
       (low & 0xfff) <= PAGE_BYTES - bytes
-    )
+    ) {
+      this.words[TLB_HITS]++;
       return (this.tlb[entry + 2] | (low & 0xfff)) >>> 0;
+    }
     return -1;
   }
 
@@ -315,20 +332,32 @@ export class CpuCore {
     }
   }
 
+  /** A chip was reached: it may have raised a line or written memory, so run() ends and the machine looks at the lines. */
+  busAccessed(): void {
+    this.noticeMemoryChanges();
+    this.blockEnd = 0;
+    if (this.exit < 0) this.exit = TrapKind.budget;
+  }
+  private busRead(physical: number, bytes: AccessWidth): number {
+    const value = this.bus.mmioRead(physical, bytes);
+    this.busAccessed();
+    return value;
+  }
+
   // ---------------------------------------------------------------------------------------------- loads
 
   /** Unsigned. */
   load8(low: number, high: number): number {
     const physical = this.translateRead(low, high);
     if (physical < this.memory.sizeBytes) return this.ram[physical];
-    return this.bus.mmioRead(physical, 1) & 0xff;
+    return this.busRead(physical, 1) & 0xff;
   }
   /** Unsigned. */
   load16(low: number, high: number): number {
     const physical = this.translateRead(low, high);
     if ((low & 0xfff) <= PAGE_BYTES - 2) {
       if (physical < this.memory.sizeBytes) return this.ramView.getUint16(physical, true);
-      return this.bus.mmioRead(physical, 2) & 0xffff;
+      return this.busRead(physical, 2) & 0xffff;
     }
     this.probeRead(low, high, 2);
     return this.load8(low, high) | (this.load8((low + 1) | 0, low === -1 ? (high + 1) | 0 : high) << 8);
@@ -340,15 +369,17 @@ export class CpuCore {
       this.tlb[entry] === ((low & -PAGE_BYTES) | this.readGeneration) &&
       this.tlb[entry + 1] === high &&
       (low & 0xfff) <= PAGE_BYTES - 4
-    )
+    ) {
+      this.words[TLB_HITS]++;
       return this.ramView.getInt32((this.tlb[entry + 2] | (low & 0xfff)) >>> 0, true);
+    }
     return this.load32Slow(low, high);
   }
   private load32Slow(low: number, high: number): number {
     if ((low & 0xfff) <= PAGE_BYTES - 4) {
       const physical = this.translateRead(low, high);
       if (physical < this.memory.sizeBytes) return this.ramView.getInt32(physical, true);
-      return this.bus.mmioRead(physical, 4) | 0;
+      return this.busRead(physical, 4) | 0;
     }
     this.probeRead(low, high, 4);
     let value = 0;
@@ -367,6 +398,7 @@ export class CpuCore {
       (low & 0xfff) <= PAGE_BYTES - 8
     ) {
       const physical = (this.tlb[entry + 2] | (low & 0xfff)) >>> 0;
+      this.words[TLB_HITS]++;
       this.words[HIGH] = this.ramView.getInt32(physical + 4, true);
       return this.ramView.getInt32(physical, true);
     }
@@ -416,9 +448,10 @@ export class CpuCore {
 
   store8(low: number, high: number, value: number): void {
     const entry = this.writeTable + (((low >>> PAGE_SHIFT) & TLB_INDEX_MASK) << 2);
-    if (this.tlb[entry] === ((low & -PAGE_BYTES) | this.writeGeneration) && this.tlb[entry + 1] === high)
+    if (this.tlb[entry] === ((low & -PAGE_BYTES) | this.writeGeneration) && this.tlb[entry + 1] === high) {
+      this.words[TLB_HITS]++;
       this.ram[(this.tlb[entry + 2] | (low & 0xfff)) >>> 0] = value;
-    else this.storeWithin(low, high, 1, value);
+    } else this.storeWithin(low, high, 1, value);
   }
   store16(low: number, high: number, value: number): void {
     const physical = this.writableAddress(low, high, 2);
@@ -432,9 +465,10 @@ export class CpuCore {
       this.tlb[entry] === ((low & -PAGE_BYTES) | this.writeGeneration) &&
       this.tlb[entry + 1] === high &&
       (low & 0xfff) <= PAGE_BYTES - 4
-    )
+    ) {
+      this.words[TLB_HITS]++;
       this.ramView.setInt32((this.tlb[entry + 2] | (low & 0xfff)) >>> 0, value, true);
-    else if ((low & 0xfff) <= PAGE_BYTES - 4) this.storeWithin(low, high, 4, value);
+    } else if ((low & 0xfff) <= PAGE_BYTES - 4) this.storeWithin(low, high, 4, value);
     else this.storeAcross(low, high, 4, value, 0);
   }
   store64(low: number, high: number, valueLow: number, valueHigh: number): void {
@@ -445,6 +479,7 @@ export class CpuCore {
       (low & 0xfff) <= PAGE_BYTES - 8
     ) {
       const physical = (this.tlb[entry + 2] | (low & 0xfff)) >>> 0;
+      this.words[TLB_HITS]++;
       this.ramView.setInt32(physical, valueLow, true);
       this.ramView.setInt32(physical + 4, valueHigh, true);
     } else if ((low & 0xfff) <= PAGE_BYTES - 8) {
@@ -483,7 +518,7 @@ export class CpuCore {
     const physical = this.translateWrite(low, high);
     if (physical >= this.memory.sizeBytes) {
       this.bus.mmioWrite(physical, bytes, bytes === 4 ? value >>> 0 : value & (bytes === 2 ? 0xffff : 0xff));
-      this.noticeMemoryChanges();
+      this.busAccessed();
       return;
     }
     if (bytes === 1) this.ram[physical] = value;

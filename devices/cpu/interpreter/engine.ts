@@ -1,7 +1,7 @@
 // The loop of the reference interpreter: find a block, run it, count, trap.
 
 import { TrapKind } from '../../contract/cpu.ts';
-import { DR6, FLAGS, RIP_HIGH, RIP_LOW } from '../state-layout.ts';
+import { DR6, FLAGS, RIP_HIGH, RIP_LOW, TLB_HITS } from '../state-layout.ts';
 import type { Block, BlockCache } from './blocks.ts';
 import { type CpuCore, faultSignal, Vector } from './core.ts';
 import { TF } from './flags.ts';
@@ -9,54 +9,86 @@ import { deliver, deliverFault, Source } from './interrupts.ts';
 
 /** DR6.BS: a single step raised the #DB (SDM vol. 3, 18.2.3). */
 const SINGLE_STEP = 0x4000;
+/** TLB hits are counted in 32 bits during a slice, and an instruction makes fewer than 128: longer runs come in slices. */
+const MAXIMUM_SLICE = 0x0200_0000;
 
 /** Runs at most `budget` instructions from the current state; see Cpu.run. */
 export function run(core: CpuCore, blocks: BlockCache, budget: number): TrapKind {
-  const w = core.words;
   const end = core.instructionCount + budget;
-  core.exit = -1;
-  while (core.instructionCount < end) {
-    const stepping = (w[FLAGS] & TF) !== 0;
-    const limit = stepping ? core.instructionCount + 1 : end;
-    core.instructionLimit = limit;
-    let done = 0;
-    let block: Block | undefined = undefined;
-    try {
+  let kind: TrapKind = TrapKind.budget;
+  while (kind === TrapKind.budget && core.instructionCount < end) {
+    kind = runSlice(core, blocks, Math.min(end, core.instructionCount + MAXIMUM_SLICE));
+    core.statistics.tlbHits += core.words[TLB_HITS] >>> 0;
+    core.words[TLB_HITS] = 0;
+    if (core.exit === TrapKind.budget) break;
+  }
+  return kind;
+}
+
+/**
+ * Runs blocks from RIP until core.instructionCount reaches `limit` (more than it is now), core.exit is set or TF is on. A fault is
+ * thrown with core.block and core.done saying where.
+ */
+function runBlocks(core: CpuCore, blocks: BlockCache, limit: number): void {
+  const w = core.words;
+  let block: Block | null = null;
+  core.block = null;
+  do {
+    // Most jumps of a tight loop lead to its start.
+    if (block === null || block.ripLow !== w[RIP_LOW] || block.ripHigh !== w[RIP_HIGH] || block.key !== core.fetchKey) {
+      core.block = null;
       block = blocks.find(w[RIP_LOW], w[RIP_HIGH]);
-      const code = block.code;
-      const length = code.length;
-      const left = limit - core.instructionCount;
-      core.blockEnd = left < length ? left : length;
-      while (done < core.blockEnd) {
-        const instruction = code[done];
-        instruction.execute(core, instruction);
-        done++;
-      }
+      core.block = block;
+    }
+    const code = block.code;
+    const length = code.length;
+    const left = limit - core.instructionCount;
+    core.blockEnd = Math.min(left, length);
+    let done = 0;
+    while (done < core.blockEnd) {
+      const instruction = code[done];
+      core.done = done;
+      instruction.execute(core, instruction);
+      done++;
+    }
+    if (done < length || !block.endsWithJump) {
       const last = code[done - 1];
-      if (done < length || !block.endsWithJump) {
-        w[RIP_LOW] = last.nextLow;
-        w[RIP_HIGH] = last.nextHigh;
-      }
-      core.instructionCount += done;
-      core.statistics.tlbHits += block.memoryOperands;
-      if (core.exit >= 0) return core.exit as TrapKind;
+      w[RIP_LOW] = last.nextLow;
+      w[RIP_HIGH] = last.nextHigh;
+    }
+    core.instructionCount += done;
+    core.done = 0;
+  } while (core.exit < 0 && core.instructionCount < limit && (w[FLAGS] & TF) === 0);
+}
+
+function runSlice(core: CpuCore, blocks: BlockCache, end: number): TrapKind {
+  const w = core.words;
+  core.exit = -1;
+  try {
+    while (core.instructionCount < end) {
+      const stepping = (w[FLAGS] & TF) !== 0;
+      core.instructionLimit = stepping ? core.instructionCount + 1 : end;
+      runBlocks(core, blocks, core.instructionLimit);
+      if (core.exit > TrapKind.budget) return core.exit as TrapKind;
       if (stepping) {
         w[DR6] |= SINGLE_STEP;
         return deliver(core, Vector.debug, -1, Source.exception);
       }
-    } catch (signal) {
-      if (signal !== faultSignal) throw signal;
-      if (block !== undefined) {
-        const instruction = block.code[done];
-        w[RIP_LOW] = instruction.ripLow;
-        w[RIP_HIGH] = instruction.ripHigh;
-        core.instructionCount += done;
-        // A bad address in the stack segment is #SS, not #GP (SDM vol. 1, 6.2.5).
-        if (core.nonCanonical && instruction.stackSegment) core.faultVector = Vector.stackFault;
-      }
-      core.nonCanonical = false;
-      return deliverFault(core);
+      if (core.exit === TrapKind.budget) return TrapKind.budget;
     }
+  } catch (signal) {
+    if (signal !== faultSignal) throw signal;
+    if (core.block !== null) {
+      const instruction = core.block.code[core.done];
+      w[RIP_LOW] = instruction.ripLow;
+      w[RIP_HIGH] = instruction.ripHigh;
+      core.instructionCount += core.done;
+      core.done = 0;
+      // A bad address in the stack segment is #SS, not #GP (SDM vol. 1, 6.2.5).
+      if (core.nonCanonical && instruction.stackSegment) core.faultVector = Vector.stackFault;
+    }
+    core.nonCanonical = false;
+    return deliverFault(core);
   }
   return TrapKind.budget;
 }

@@ -163,6 +163,16 @@ export function setResult(core: CpuCore, low: number, high: number, carryOverflo
   w[LAZY_KIND] = LazyKind.result;
 }
 
+/** Sets CF and OF to bits and leaves the other four as they are (rotates). */
+export function replaceCarryOverflow(core: CpuCore, bits: number): void {
+  const w = core.words;
+  if (w[LAZY_KIND] !== LazyKind.none) {
+    w[FLAGS] = (w[FLAGS] & ~AF) | auxiliary(core);
+    w[LAZY_KIND] = LazyKind.result;
+  }
+  w[FLAGS] = (w[FLAGS] & ~(CF | OF)) | bits;
+}
+
 /** Condition codes as encoded in Jcc, SETcc, CMOVcc (SDM vol. 1, appendix B): odd codes negate. */
 export function testCondition(core: CpuCore, code: number): boolean {
   let result: boolean;

@@ -30,6 +30,10 @@ export function movesFast(i: Instruction): Handler | undefined {
       return first[0] === 'I' ? moveHandlers[`pushImmediate${i.width}`] : undefined;
     case 'pop':
       return i.memory ? undefined : moveHandlers[`pop${i.width}`];
+    case 'setcc':
+      return i.memory ? undefined : moveHandlers.setConditionRegister;
+    case 'cmovcc':
+      return i.memory ? undefined : moveHandlers[`conditionalRegister${i.width}`];
     default:
       return undefined;
   }

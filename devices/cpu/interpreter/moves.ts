@@ -124,7 +124,9 @@ const enter: Handler = (core, i) => {
     if (n < level) {
       const offset = width * n;
       const fromLow = (w[RBP_WORD] - offset) | 0;
-      low = loadWidth(core, width, fromLow, (w[RBP_WORD + 1] - (w[RBP_WORD] >>> 0 < offset ? 1 : 0)) | 0);
+      const fromHigh = (w[RBP_WORD + 1] - (w[RBP_WORD] >>> 0 < offset ? 1 : 0)) | 0;
+      core.checkStackAddress(fromHigh);
+      low = loadWidth(core, width, fromLow, fromHigh);
       high = w[HIGH];
     }
     const offset = width * n;
@@ -258,13 +260,13 @@ const exchangeRm: Handler = (core, i) => {
 };
 
 const setCondition: Handler = (core, i) => {
-  writeRm(core, i, 1, testCondition(core, i.row.parameter ?? 0) ? 1 : 0, 0);
+  writeRm(core, i, 1, testCondition(core, i.parameter) ? 1 : 0, 0);
 };
 /** The source is read, and a 32-bit destination zero-extended, also when the condition is false. */
 const moveCondition: Handler = (core, i) => {
   const low = readRm(core, i, i.width);
   const high = core.words[HIGH];
-  if (testCondition(core, i.row.parameter ?? 0)) writeReg(core, i, i.width, low, high);
+  if (testCondition(core, i.parameter)) writeReg(core, i, i.width, low, high);
   else if (i.width === 4) core.words[i.regWord + 1] = 0;
 };
 
@@ -377,8 +379,8 @@ export function registerMoves(): void {
     xchg: exchange,
     cmpxchg8b: () => pair8,
     cmpxchg16b: () => pair16,
-    setcc: () => setCondition,
-    cmovcc: () => moveCondition,
+    setcc: (i) => movesFast(i) ?? setCondition,
+    cmovcc: (i) => movesFast(i) ?? moveCondition,
     bswap: () => byteSwap,
     cbw: () => extendAccumulator,
     cwd: () => extendIntoData,

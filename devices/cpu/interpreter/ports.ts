@@ -34,7 +34,9 @@ const input: Handler = (core, i) => {
   const port = portOf(core, i);
   const width = widthOf(i);
   checkPortAccess(core, port, width);
-  writeRegister(core, width, RAX_WORD, 0, core.bus.portRead(port, width) | 0, 0);
+  const value = core.bus.portRead(port, width) | 0;
+  core.busAccessed();
+  writeRegister(core, width, RAX_WORD, 0, value, 0);
   core.goNext(i);
 };
 const output: Handler = (core, i) => {
@@ -43,7 +45,7 @@ const output: Handler = (core, i) => {
   checkPortAccess(core, port, width);
   const value = core.words[RAX_WORD];
   core.bus.portWrite(port, width, width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff));
-  core.noticeMemoryChanges();
+  core.busAccessed();
   core.goNext(i);
 };
 

@@ -2,11 +2,11 @@
 // changes no flag. Where the SDM leaves flags undefined we do what processors do: OF by the formula of a count of 1.
 
 import type { Handler, HandlerSelector, Instruction } from '../decode/instruction.ts';
-import { FLAGS, HIGH } from '../state-layout.ts';
+import { HIGH } from '../state-layout.ts';
 import { loadWidth, narrow, RCX_WORD, readReg, readRegister, storeWidth, writeRegister } from './access.ts';
 import { shiftFast } from './arithmetic-fast.ts';
 import type { CpuCore } from './core.ts';
-import { CF, carry, getFlags, OF, setResult } from './flags.ts';
+import { carry, OF, replaceCarryOverflow, setResult } from './flags.ts';
 import { effectiveAddress } from './operands.ts';
 import { registerHandlers } from './registry.ts';
 
@@ -72,10 +72,9 @@ const shiftRightArithmetic: ShiftOperation = (core, width, low, high, count) => 
   return finish(core, rLow, rLow >> 31, carryBit, false);
 };
 
-/** Rotates change CF and OF only: the other flags are made concrete first. */
+/** Rotates change CF and OF only. */
 function finishRotate(core: CpuCore, low: number, high: number, carryBit: number, overflow: boolean): number {
-  const bits = getFlags(core);
-  core.words[FLAGS] = (bits & ~(CF | OF)) | carryBit | (overflow ? OF : 0);
+  replaceCarryOverflow(core, carryBit | (overflow ? OF : 0));
   core.words[HIGH] = high;
   return low;
 }

@@ -93,6 +93,7 @@ const inputStep: Step = (core, i, width, step) => {
   const targetLow = w[RDI_WORD];
   core.probeWrite(targetLow, targetHigh(core, i), width);
   const value = core.bus.portRead(w[RDX_WORD] & 0xffff, width as AccessWidth);
+  core.busAccessed();
   storeWidth(core, width, targetLow, targetHigh(core, i), value, 0);
   advance(core, i, RDI_WORD, step);
 };
@@ -101,7 +102,7 @@ const outputStep: Step = (core, i, width, step) => {
   const value = loadWidth(core, width, sourceLow, core.words[HIGH]);
   const unsigned = width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff);
   core.bus.portWrite(core.words[RDX_WORD] & 0xffff, width as AccessWidth, unsigned);
-  core.noticeMemoryChanges();
+  core.busAccessed();
   advance(core, i, RSI_WORD, step);
 };
 
@@ -207,7 +208,7 @@ function stringInstruction(step: Step, compares: boolean, bulkKind: number, port
         finished = true;
         break;
       }
-      // A write into code: what follows is decoded anew.
+      // A write into code: what follows is decoded anew. A chip was reached: the machine looks at the interrupt lines.
       if (core.blockEnd === 0) break;
     }
     core.instructionCount--;

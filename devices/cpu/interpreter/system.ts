@@ -74,7 +74,7 @@ const timeStamp = (withProcessor: boolean): Handler => {
   return (core, i) => {
     const w = core.words;
     if ((w[CR4] & CR4_TSD) !== 0 && w[PRIVILEGE] !== 0) core.raiseGeneralProtection();
-    const low = readTimeStamp(core, i.index);
+    const low = readTimeStamp(core);
     w[RDX_WORD] = w[HIGH];
     w[RAX_WORD] = low;
     w[RAX_WORD + 1] = 0;

@@ -124,7 +124,7 @@ const saveAll: HandlerSelector = () => (core, i) => {
   const high = core.words[HIGH];
   core.checkAligned(low, 16);
   core.probeWrite(low, high, FX_AREA_BYTES);
-  writeFxArea(core, staging, i.rexW);
+  writeFxArea(core, staging, 0, i.rexW);
   store(core, low, high, 416);
 };
 
@@ -133,7 +133,7 @@ const restoreAll: HandlerSelector = () => (core, i) => {
   const low = effectiveAddress(core, i);
   core.checkAligned(low, 16);
   load(core, low, core.words[HIGH], FX_AREA_BYTES);
-  if (!readFxArea(core, staging, i.rexW)) core.raiseGeneralProtection();
+  if (!readFxArea(core, staging, 0, i.rexW)) core.raiseGeneralProtection();
 };
 
 /** #NM with CR0.EM or CR0.TS. */

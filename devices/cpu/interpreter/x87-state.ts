@@ -98,70 +98,75 @@ export function readEnvironment(core: CpuCore, area: DataView, small: boolean): 
   updateSummary(core);
 }
 
-/** Writes the 512-byte area; the last 96 bytes stay as they are. */
-export function writeFxArea(core: CpuCore, area: DataView, wide: boolean): void {
+/** Writes the 512-byte area at byte `at`; the last 96 bytes stay as they are. */
+export function writeFxArea(core: CpuCore, area: DataView, at: number, wide: boolean): void {
   const words = core.words;
   let inUse = 0;
   for (let n = 0; n < 8; n++) if (((words[FTW] >> (n * 2)) & 3) !== 3) inUse |= 1 << n;
-  area.setUint16(0, words[FCW], true);
-  area.setUint16(2, words[FSW], true);
-  area.setUint16(4, inUse, true);
-  area.setUint16(6, words[FOP], true);
-  area.setInt32(8, words[FIP], true);
-  area.setInt32(12, wide ? words[FIP + 1] : 0, true);
-  area.setInt32(16, words[FDP], true);
-  area.setInt32(20, wide ? words[FDP + 1] : 0, true);
-  area.setInt32(24, words[MXCSR], true);
-  area.setInt32(28, MXCSR_MASK, true);
+  area.setUint16(at, words[FCW], true);
+  area.setUint16(at + 2, words[FSW], true);
+  area.setUint16(at + 4, inUse, true);
+  area.setUint16(at + 6, words[FOP], true);
+  area.setInt32(at + 8, words[FIP], true);
+  area.setInt32(at + 12, wide ? words[FIP + 1] : 0, true);
+  area.setInt32(at + 16, words[FDP], true);
+  area.setInt32(at + 20, wide ? words[FDP + 1] : 0, true);
+  area.setInt32(at + 24, words[MXCSR], true);
+  area.setInt32(at + 28, MXCSR_MASK, true);
   for (let n = 0; n < 8; n++) {
     const from = stackWord(core, n);
-    area.setInt32(32 + n * 16, words[from], true);
-    area.setInt32(36 + n * 16, words[from + 1], true);
-    area.setInt32(40 + n * 16, words[from + 2] & 0xffff, true);
-    area.setInt32(44 + n * 16, 0, true);
+    area.setInt32(at + 32 + n * 16, words[from], true);
+    area.setInt32(at + 36 + n * 16, words[from + 1], true);
+    area.setInt32(at + 40 + n * 16, words[from + 2] & 0xffff, true);
+    area.setInt32(at + 44 + n * 16, 0, true);
   }
-  for (let n = 0; n < 64; n++) area.setInt32(160 + n * 4, words[XMM + n], true);
+  for (let n = 0; n < 64; n++) area.setInt32(at + 160 + n * 4, words[XMM + n], true);
 }
 
-/** Takes the 512-byte area; false (nothing changed) if MXCSR has a reserved bit set. */
-export function readFxArea(core: CpuCore, area: DataView, wide: boolean): boolean {
+/** Takes the 512-byte area at byte `at`; false (nothing changed) if MXCSR has a reserved bit set. */
+export function readFxArea(core: CpuCore, area: DataView, at: number, wide: boolean): boolean {
   const words = core.words;
-  const control = area.getInt32(24, true);
+  const control = area.getInt32(at + 24, true);
   if ((control & ~MXCSR_MASK) !== 0) return false;
-  words[FCW] = (area.getUint16(0, true) & 0x1f3f) | 0x40;
-  words[FSW] = area.getUint16(2, true);
-  const inUse = area.getUint8(4);
+  words[FCW] = (area.getUint16(at, true) & 0x1f3f) | 0x40;
+  words[FSW] = area.getUint16(at + 2, true);
+  const inUse = area.getUint8(at + 4);
   let tags = 0;
   for (let n = 0; n < 8; n++) if (((inUse >> n) & 1) === 0) tags |= 3 << (n * 2);
   words[FTW] = tags;
-  words[FOP] = area.getUint16(6, true) & 0x7ff;
-  words[FIP] = area.getInt32(8, true);
-  words[FIP + 1] = wide ? area.getInt32(12, true) : 0;
-  words[FDP] = area.getInt32(16, true);
-  words[FDP + 1] = wide ? area.getInt32(20, true) : 0;
+  words[FOP] = area.getUint16(at + 6, true) & 0x7ff;
+  words[FIP] = area.getInt32(at + 8, true);
+  words[FIP + 1] = wide ? area.getInt32(at + 12, true) : 0;
+  words[FDP] = area.getInt32(at + 16, true);
+  words[FDP + 1] = wide ? area.getInt32(at + 20, true) : 0;
   words[MXCSR] = control;
   updateSummary(core);
   for (let n = 0; n < 8; n++) {
     const to = stackWord(core, n);
-    words[to] = area.getInt32(32 + n * 16, true);
-    words[to + 1] = area.getInt32(36 + n * 16, true);
-    words[to + 2] = area.getUint16(40 + n * 16, true);
+    words[to] = area.getInt32(at + 32 + n * 16, true);
+    words[to + 1] = area.getInt32(at + 36 + n * 16, true);
+    words[to + 2] = area.getUint16(at + 40 + n * 16, true);
   }
-  for (let n = 0; n < 64; n++) words[XMM + n] = area.getInt32(160 + n * 4, true);
+  for (let n = 0; n < 64; n++) words[XMM + n] = area.getInt32(at + 160 + n * 4, true);
   return true;
 }
 
-/** Cpu.saveFloatingPoint: FXSAVE64 to physical memory (512 bytes that lie in RAM). */
+/** Cpu.saveFloatingPoint: FXSAVE64 to physical memory. Throws RangeError for an address that is not aligned or not in RAM. */
 export function saveFloatingPoint(core: CpuCore, physicalAddress: number): void {
-  if (!core.memory.contains(physicalAddress, FX_AREA_BYTES)) return;
-  writeFxArea(core, new DataView(core.memory.buffer, physicalAddress, FX_AREA_BYTES), true);
+  checkArea(core, physicalAddress);
+  writeFxArea(core, core.memory.view, physicalAddress, true);
   core.memory.noteWrite(physicalAddress, FX_AREA_BYTES);
 }
 
 /** Cpu.restoreFloatingPoint: FXRSTOR64. An area that silicon would refuse leaves the state unchanged. */
 export function restoreFloatingPoint(core: CpuCore, physicalAddress: number): void {
-  if (!core.memory.contains(physicalAddress, FX_AREA_BYTES)) return;
-  readFxArea(core, new DataView(core.memory.buffer, physicalAddress, FX_AREA_BYTES), true);
+  checkArea(core, physicalAddress);
+  readFxArea(core, core.memory.view, physicalAddress, true);
+}
+
+function checkArea(core: CpuCore, physicalAddress: number): void {
+  if ((physicalAddress & 15) !== 0 || !core.memory.contains(physicalAddress, FX_AREA_BYTES))
+    throw new RangeError('cpu: FXSAVE area not aligned or outside RAM');
 }
 
 /** ST(n) not empty, for tests and dumps. */

@@ -34,6 +34,16 @@ export const orHandlers: { readonly [form: string]: Handler } = {
   w[41] = r >> 31;
   core.bytes8[i.rmByte] = r;
   },
+  accumulatorImmediate1: (core, i) => {
+  const w = core.words;
+  const a = (core.bytes8[0] << 24) >> 24;
+  const b = i.immediateLow;
+  const r = a | b;
+  w[35] = 3;
+  w[40] = r;
+  w[41] = r >> 31;
+  core.bytes8[0] = r;
+  },
   registerMemory1: (core, i) => {
   const w = core.words;
   const low = effectiveAddress(core, i);
@@ -104,6 +114,17 @@ export const orHandlers: { readonly [form: string]: Handler } = {
   w[41] = r >> 31;
   w[i.rmWord] = r;
   w[i.rmWord + 1] = 0;
+  },
+  accumulatorImmediate4: (core, i) => {
+  const w = core.words;
+  const a = w[0];
+  const b = i.immediateLow;
+  const r = a | b;
+  w[35] = 3;
+  w[40] = r;
+  w[41] = r >> 31;
+  w[0] = r;
+  w[1] = 0;
   },
   registerMemory4: (core, i) => {
   const w = core.words;
@@ -185,6 +206,20 @@ export const orHandlers: { readonly [form: string]: Handler } = {
   w[41] = rHigh;
   w[i.rmWord] = r;
   w[i.rmWord + 1] = rHigh;
+  },
+  accumulatorImmediate8: (core, i) => {
+  const w = core.words;
+  const a = w[0];
+  const aHigh = w[1];
+  const b = i.immediateLow;
+  const bHigh = i.immediateHigh;
+  const r = a | b;
+  const rHigh = aHigh | bHigh;
+  w[35] = 3;
+  w[40] = r;
+  w[41] = rHigh;
+  w[0] = r;
+  w[1] = rHigh;
   },
   registerMemory8: (core, i) => {
   const w = core.words;

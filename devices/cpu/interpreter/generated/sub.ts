@@ -46,6 +46,20 @@ export const subHandlers: { readonly [form: string]: Handler } = {
   w[39] = b >> 31;
   core.bytes8[i.rmByte] = r;
   },
+  accumulatorImmediate1: (core, i) => {
+  const w = core.words;
+  const a = (core.bytes8[0] << 24) >> 24;
+  const b = i.immediateLow;
+  const r = ((a - b) << 24) >> 24;
+  w[35] = 2;
+  w[40] = r;
+  w[41] = r >> 31;
+  w[36] = a;
+  w[37] = a >> 31;
+  w[38] = b;
+  w[39] = b >> 31;
+  core.bytes8[0] = r;
+  },
   registerMemory1: (core, i) => {
   const w = core.words;
   const low = effectiveAddress(core, i);
@@ -140,6 +154,21 @@ export const subHandlers: { readonly [form: string]: Handler } = {
   w[39] = b >> 31;
   w[i.rmWord] = r;
   w[i.rmWord + 1] = 0;
+  },
+  accumulatorImmediate4: (core, i) => {
+  const w = core.words;
+  const a = w[0];
+  const b = i.immediateLow;
+  const r = (a - b) | 0;
+  w[35] = 2;
+  w[40] = r;
+  w[41] = r >> 31;
+  w[36] = a;
+  w[37] = a >> 31;
+  w[38] = b;
+  w[39] = b >> 31;
+  w[0] = r;
+  w[1] = 0;
   },
   registerMemory4: (core, i) => {
   const w = core.words;
@@ -245,6 +274,24 @@ export const subHandlers: { readonly [form: string]: Handler } = {
   w[39] = bHigh;
   w[i.rmWord] = r;
   w[i.rmWord + 1] = rHigh;
+  },
+  accumulatorImmediate8: (core, i) => {
+  const w = core.words;
+  const a = w[0];
+  const aHigh = w[1];
+  const b = i.immediateLow;
+  const bHigh = i.immediateHigh;
+  const r = (a - b) | 0;
+  const rHigh = (aHigh - bHigh - (a >>> 0 < b >>> 0 ? 1 : 0)) | 0;
+  w[35] = 2;
+  w[40] = r;
+  w[41] = rHigh;
+  w[36] = a;
+  w[37] = aHigh;
+  w[38] = b;
+  w[39] = bHigh;
+  w[0] = r;
+  w[1] = rHigh;
   },
   registerMemory8: (core, i) => {
   const w = core.words;
