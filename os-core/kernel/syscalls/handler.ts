@@ -56,3 +56,11 @@ export interface SystemCallEntry {
   readonly arguments: readonly (readonly [name: string, kind: string])[];
   readonly handler: SystemCallHandler;
 }
+
+/** A row of a call that needs no right. */
+export const freeRow = (
+  number: number,
+  name: string,
+  argumentList: SystemCallEntry['arguments'],
+  handler: SystemCallHandler,
+): SystemCallEntry => ({ number, name, capability: 0, arguments: argumentList, handler });

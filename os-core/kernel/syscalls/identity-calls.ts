@@ -6,7 +6,7 @@ import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
 import { type Process, RESOURCE_LIMITS } from '../process/process.ts';
 import type { Task } from '../process/task.ts';
-import type { SystemCallArguments, SystemCallEntry } from './handler.ts';
+import { freeRow as row, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
 
 function targetOf(kernel: Kernel, task: Task, id: number): Process | null {
   return id === 0 ? task.process : kernel.processes.find(id);
@@ -156,12 +156,6 @@ function prctl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
 }
 
 const none: SystemCallEntry['arguments'] = [];
-const row = (
-  number: number,
-  name: string,
-  argumentList: SystemCallEntry['arguments'],
-  handler: SystemCallEntry['handler'],
-): SystemCallEntry => ({ number, name, capability: 0, arguments: argumentList, handler });
 const userId = (_kernel: Kernel, task: Task): number => task.process.credentials.userId;
 const groupId = (_kernel: Kernel, task: Task): number => task.process.credentials.groupId;
 const pid = [['pid', 'int']] as const;

@@ -16,7 +16,7 @@ import type { Mappable } from '../process/seams.ts';
 import type { Task } from '../process/task.ts';
 import { requireCapability } from './dispatch.ts';
 import type { SystemCallArguments, SystemCallEntry } from './handler.ts';
-import { PENDING } from './handler.ts';
+import { PENDING, freeRow as row } from './handler.ts';
 
 const MapFlag = {
   shared: 1,
@@ -265,12 +265,6 @@ const range = [
   ['address', 'pointer'],
   ['length', 'size'],
 ] as const;
-const row = (
-  number: number,
-  name: string,
-  argumentList: SystemCallEntry['arguments'],
-  handler: SystemCallEntry['handler'],
-): SystemCallEntry => ({ number, name, capability: 0, arguments: argumentList, handler });
 
 export const memoryCalls: readonly SystemCallEntry[] = [
   row(

@@ -14,7 +14,7 @@ import { type Process, waitStatus } from '../process/process.ts';
 import { type Task, TaskKind } from '../process/task.ts';
 import { requireCapability } from './dispatch.ts';
 import { futex } from './futex.ts';
-import { PENDING, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
+import { PENDING, freeRow as row, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
 import { instructionsToNanos } from './time-calls.ts';
 
 /** MAX_ARG_STRLEN, and a bound on all strings of one execve together. */
@@ -301,12 +301,6 @@ function schedYield(kernel: Kernel): number {
 }
 
 const none: SystemCallEntry['arguments'] = [];
-const row = (
-  number: number,
-  name: string,
-  argumentList: SystemCallEntry['arguments'],
-  handler: SystemCallEntry['handler'],
-): SystemCallEntry => ({ number, name, capability: 0, arguments: argumentList, handler });
 
 export const processCalls: readonly SystemCallEntry[] = [
   row(

@@ -11,7 +11,7 @@ import { killForFault, plainInformation, sendFromUser, setBlocked, updateActiona
 import type { Task } from '../process/task.ts';
 import { readSaved, SavedRegister } from '../traps/saved-registers.ts';
 import { readTimespec } from './futex.ts';
-import { PENDING, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
+import { PENDING, freeRow as row, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
 
 const SET_BYTES = 8;
 const buffer = new Uint8Array(128);
@@ -220,12 +220,6 @@ function sendToThread(kernel: Kernel, task: Task, group: number, thread: number,
 }
 
 const none: SystemCallEntry['arguments'] = [];
-const row = (
-  callNumber: number,
-  name: string,
-  argumentList: SystemCallEntry['arguments'],
-  handler: SystemCallEntry['handler'],
-): SystemCallEntry => ({ number: callNumber, name, capability: 0, arguments: argumentList, handler });
 
 export const signalCalls: readonly SystemCallEntry[] = [
   row(

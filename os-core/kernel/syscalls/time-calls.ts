@@ -10,7 +10,7 @@ import { sendSignal } from '../process/signals.ts';
 import type { Task } from '../process/task.ts';
 import type { Timer, TimerTarget } from '../time/timers.ts';
 import { readTimespec } from './futex.ts';
-import { PENDING, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
+import { PENDING, freeRow as row, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
 import { DeadlineWait } from './signal-calls.ts';
 
 const ClockId = {
@@ -248,13 +248,6 @@ function setitimer(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   intervalTimerOf(task.process).set(kernel, value, interval);
   return 0;
 }
-
-const row = (
-  number: number,
-  name: string,
-  argumentList: SystemCallEntry['arguments'],
-  handler: SystemCallEntry['handler'],
-): SystemCallEntry => ({ number, name, capability: 0, arguments: argumentList, handler });
 
 export const timeCalls: readonly SystemCallEntry[] = [
   row(
