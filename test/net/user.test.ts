@@ -64,6 +64,31 @@ describe.skipIf(reason !== null)('--net user, by a user without privileges', () 
     expect(await framesOf(recording, 'icmp.type == 0')).toBe(3);
   });
 
+  it('E60: Ctrl-C ends a ping at a terminal with its figures; the shell goes on', async () => {
+    const command = `${process.execPath} ${path.join(root, 'electron/cli/euroos.mjs')} run --net user --wait-net --time-limit 60`;
+    // script(1) gives it a terminal.
+    const child = spawn('script', ['-qfc', command, '/dev/null'], {
+      env: { ...process.env, XDG_CONFIG_HOME: `${folder}/terminal` },
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString('latin1');
+    });
+    const ended = new Promise((resolve) => {
+      child.once('close', resolve);
+    });
+    await eventually('a prompt', () => output.includes('$ '));
+    child.stdin.write('ping 10.0.2.2\r');
+    await eventually('two answers', () => output.includes('seq=2 time='));
+    child.stdin.write('\x03');
+    await eventually('the figures', () => /--- 10\.0\.2\.2: \d sent, \d received, 0% lost/.test(output));
+    child.stdin.write('echo still $((20 + 3))\r');
+    await eventually('the shell', () => output.includes('still 23'));
+    child.stdin.write('exit\r');
+    await ended;
+    expect(output).toMatch(/round trip min\/avg\/max = [\d.]+\/[\d.]+\/[\d.]+ ms/);
+  });
+
   describe.skipIf(ownAddress() === null)('with this host as the peer', () => {
     const address = ownAddress() ?? '';
     const server = ownAddress() === null ? null : spawn(udpEcho, ['server', '4107']);
