@@ -129,7 +129,8 @@ export class VirtioNet implements VirtioDevice {
     const merge = this.transport.hasFeature(Feature.mergeReceiveBuffers);
     let buffers = 0;
     let done = 0;
-    let firstAddress = -1;
+    let lowAddress = -1;
+    let highAddress = -1;
     while (done < heldBytes) {
       const look = buffers < queue.state.size ? queue.peek(this.chain, this.transport.eventIndex) : QueueLook.empty;
       const room = this.chain.writableBytes - (buffers === 0 ? HEADER_BYTES : 0);
@@ -150,7 +151,8 @@ export class VirtioNet implements VirtioDevice {
       if (buffers === 0) {
         this.header.fill(0);
         this.chain.write(memory, 0, this.header);
-        firstAddress = this.headerFieldAddress();
+        lowAddress = this.writableAddress(NUM_BUFFERS);
+        highAddress = this.writableAddress(NUM_BUFFERS + 1);
       }
       const count = this.chain.write(memory, start, held.subarray(done, heldBytes));
       queue.addUsed(this.chain.head, start + count, buffers);
@@ -158,7 +160,8 @@ export class VirtioNet implements VirtioDevice {
       done += count;
       buffers++;
     }
-    memory.write16(firstAddress, buffers);
+    memory.write8(lowAddress, buffers & 0xff);
+    memory.write8(highAddress, buffers >> 8);
     queue.publish(buffers);
     this.state.heldBytes = 0;
     this.counters.framesIn++;
@@ -167,9 +170,9 @@ export class VirtioNet implements VirtioDevice {
     return true;
   }
 
-  /** Where num_buffers of the current chain lies. A header that is split in the middle of the field is written as if it were whole. */
-  private headerFieldAddress(): number {
-    let skip = NUM_BUFFERS;
+  /** Where byte `position` of the current chain's writable part lies (num_buffers may be split over two segments). */
+  private writableAddress(position: number): number {
+    let skip = position;
     for (let n = this.chain.readableCount; n < this.chain.count; n++) {
       if (skip < this.chain.lengths[n]) return this.chain.addresses[n] + skip;
       skip -= this.chain.lengths[n];

@@ -396,6 +396,21 @@ describe('virtio net', () => {
     expect(machine.memory.read8(at + 0x2000)).toBe(200);
   });
 
+  it('E40: a header that ends at the end of RAM, in the middle of num_buffers, touches nothing beside its buffers', () => {
+    const { network, machine, driver } = start([15]);
+    const end = machine.memory.sizeBytes;
+    network.waiting.push(new Uint8Array(60).fill(5));
+    machine.memory.write8(0x30_0000, 0xee);
+    driver.submit(0, [
+      { address: end - 11, length: 11, write: true },
+      { address: 0x30_0000, length: 200, write: true },
+    ]);
+    machine.pollBackends();
+    expect(driver.finished(0).map(({ length }) => length)).toEqual([72]);
+    expect(machine.memory.read8(end - 1)).toBe(1);
+    expect(machine.memory.read8(0x30_0000)).toBe(0);
+  });
+
   it('E40: frames that are too short, too long or ask for offload are dropped, and their buffers come back', () => {
     const { network, machine, driver } = start([]);
     const at = driver.allocate(0x20000);
