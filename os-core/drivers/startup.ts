@@ -24,6 +24,7 @@ import { PtyMultiplexer } from './tty/pty.ts';
 import { Uart16550 } from './uart-16550.ts';
 import { VirtioBlock } from './virtio/block.ts';
 import { VirtioConsole } from './virtio/console.ts';
+import { VirtioCrypto } from './virtio/crypto.ts';
 import { DISPLAY_TYPE, VirtioDisplay } from './virtio/display.ts';
 import { VirtioEntropy } from './virtio/entropy.ts';
 import { formatMac, VirtioNetwork } from './virtio/network.ts';
@@ -113,6 +114,9 @@ function startVirtio(kernel: Kernel, drivers: Drivers, pci: PciFunction): void {
         drivers.entropy !== null,
         `${kernel.random.entropyBytes} bytes of seed`,
       );
+    case VirtioType.crypto:
+      kernel.state.hashEngine ??= VirtioCrypto.start(kernel, transport);
+      return report(kernel, '[crypto] virtio-crypto', kernel.state.hashEngine !== null, 'SHA-256');
     case VirtioType.network:
       return startNetwork(kernel, drivers, transport);
     case DISPLAY_TYPE:

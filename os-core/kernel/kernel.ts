@@ -17,6 +17,7 @@ import type { AddressSpace } from './memory/address-space.ts';
 import { FrameAllocator } from './memory/frames.ts';
 import { KernelPaging } from './memory/kernel-paging.ts';
 import { UserMemory } from './memory/user-memory.ts';
+import type { HashEngine } from './process/hash-engine.ts';
 import { ProcessTable } from './process/process-table.ts';
 import { ProgramCache } from './process/program-image.ts';
 import type { PanicPresenter, PanicReport, PowerDevice, TickDevice } from './process/seams.ts';
@@ -79,6 +80,8 @@ export class KernelState {
   loadedAddressSpace: AddressSpace | null = null;
   tickDevice: TickDevice | null = null;
   powerDevice: PowerDevice | null = null;
+  /** A device that hashes programs, if there is one. */
+  hashEngine: HashEngine | null = null;
   panicPresenter: PanicPresenter | null = null;
   power: 'on' | 'off' | 'panic' = 'on';
   panic: PanicReport | null = null;
@@ -92,7 +95,7 @@ export class KernelState {
     this.frames = frames;
   }
 }
-registerClass('KernelState', 2, KernelState);
+registerClass('KernelState', 3, KernelState);
 
 export class Kernel {
   readonly machine: Machine;

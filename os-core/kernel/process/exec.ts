@@ -16,6 +16,7 @@ import { PENDING } from '../syscalls/handler.ts';
 import { resetRegisters } from '../traps/saved-registers.ts';
 import { type ElfPlan, MAX_HEADER_BYTES, parseElf } from './elf.ts';
 import { dropAddressSpace, endOtherTasks, releaseVforkParent } from './exit.ts';
+import type { HashJob } from './hash-engine.ts';
 import { MAX_PROGRAM_BYTES, ProgramImage } from './program-image.ts';
 import { buildStack, stackBytesNeeded } from './program-stack.ts';
 import type { ProgramFile } from './seams.ts';
@@ -29,6 +30,10 @@ const MAX_SHEBANG_BYTES = 256;
 const READ_CHUNK_BYTES = 64 * 1024;
 /** Virtual cost of hashing: instructions per byte. */
 const HASH_COST_PER_BYTE = 4;
+/** Virtual cost of handing bytes to a device. */
+const COPY_COST_PER_BYTE = 0.25;
+/** From here on the way to a device and back is worth it. */
+const DEVICE_HASH_BYTES = 256 * 1024;
 const STACK_BYTES = 8 * 1024 * 1024;
 const STACK_GUARD_BYTES = 1024 * 1024;
 /** Where position-independent programs lie, before randomisation. */
@@ -45,6 +50,10 @@ export class ExecProgress {
   file: ProgramFile | null = null;
   buffer: Uint8Array | null = null;
   bytesRead = 0;
+  /** The hash that a device computes. */
+  hashJob: HashJob | null = null;
+  /** SHA-256 of the whole file. */
+  contentSha256: Uint8Array | null = null;
 
   constructor(
     path: string,
@@ -65,6 +74,8 @@ export class ExecProgress {
     this.file = null;
     this.buffer = null;
     this.bytesRead = 0;
+    this.hashJob = null;
+    this.contentSha256 = null;
   }
   abandoned(kernel: Kernel): void {
     this.closeFile(kernel);
@@ -129,8 +140,8 @@ function loadImage(kernel: Kernel, task: Task, progress: ExecProgress): ProgramI
   }
   const signature = file.readSignature(kernel, task);
   if (typeof signature === 'number') return signature;
-  kernel.machine.cpu.chargeInstructions(progress.buffer.length * HASH_COST_PER_BYTE);
-  const contentSha256 = kernel.security.sha256(progress.buffer);
+  const contentSha256 = hashOf(kernel, task, progress, progress.buffer);
+  if (contentSha256 === PENDING) return PENDING;
   const verdict = kernel.security.verifyProgram({ contentSha256, signature });
   if (!verdict.ok) {
     kernel.state.security.refused++;
@@ -145,6 +156,26 @@ function loadImage(kernel: Kernel, task: Task, progress: ExecProgress): ProgramI
   if (image === null) return -Errno.ENOMEM;
   kernel.state.programs.add(kernel, image);
   return image;
+}
+
+/** SHA-256 of the file: by the device if it is long and there is one, else (or if the device fails) by the portable way. */
+function hashOf(kernel: Kernel, task: Task, progress: ExecProgress, bytes: Uint8Array): Uint8Array | typeof PENDING {
+  if (progress.contentSha256 !== null) return progress.contentSha256;
+  if (progress.hashJob === null && bytes.length >= DEVICE_HASH_BYTES) {
+    progress.hashJob = kernel.state.hashEngine?.startSha256(kernel, bytes) ?? null;
+    if (progress.hashJob !== null) kernel.machine.cpu.chargeInstructions(Math.ceil(bytes.length * COPY_COST_PER_BYTE));
+  }
+  const job = progress.hashJob;
+  if (job?.state === 'running') {
+    task.waitOn(job.changed);
+    return PENDING;
+  }
+  if (job?.digest == null) {
+    kernel.machine.cpu.chargeInstructions(bytes.length * HASH_COST_PER_BYTE);
+    progress.contentSha256 = kernel.security.sha256(bytes);
+  } else progress.contentSha256 = job.digest;
+  progress.hashJob = null;
+  return progress.contentSha256;
 }
 
 function refuse(kernel: Kernel, task: Task, path: string, reason: string, errno: number, prefix = '[exec]'): number {
