@@ -11,8 +11,8 @@ export interface HostMachine extends Machine {
 
   /** Scan code set 1 bytes as they come over the PS/2 wire after translation. Returns how many the keyboard's buffer took. */
   typeScancodes(bytes: Uint8Array): number;
-  /** Relative movement in pixels, y down, buttons bit 0 left, 1 right, 2 middle; split into as many PS/2 packets as needed. */
-  moveMouse(deltaX: number, deltaY: number, buttons: number): void;
+  /** Relative movement in pixels, y down, buttons bit 0 left, 1 right, 2 middle, wheel steps down positive; as many PS/2 packets as needed. */
+  moveMouse(deltaX: number, deltaY: number, buttons: number, wheel?: number): void;
 
   /** Moves what waits at the backends into the devices (received frames, console input and sizes). Bounded work; true if anything moved. */
   pollBackends(): boolean;

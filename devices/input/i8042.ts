@@ -122,8 +122,8 @@ export class I8042 implements Snapshotable {
     this.pump();
     return taken;
   }
-  moveMouse(deltaX: number, deltaY: number, buttons: number): void {
-    this.mouse.moveMouse(deltaX, deltaY, buttons);
+  moveMouse(deltaX: number, deltaY: number, buttons: number, wheel = 0): void {
+    this.mouse.moveMouse(deltaX, deltaY, buttons, wheel);
     this.pump();
   }
 

@@ -180,6 +180,24 @@ describe('PS/2 mouse', () => {
     expect(drain()).toEqual([0x0c, 0, 0]);
   });
 
+  it('E8: a mouse that is knocked at has a wheel', () => {
+    const { say, chip, drain } = mouse();
+    say(0xf4);
+    chip.moveMouse(0, 0, 0, 3);
+    expect(drain()).toEqual([]);
+    say(0xf5, 0xf3, 200, 0xf3, 100, 0xf3, 100, 0xf3, 80);
+    expect(say(0xf2)).toEqual([0xfa, 0]);
+    say(0xf3, 200, 0xf3, 100, 0xf3, 80);
+    expect(say(0xf2)).toEqual([0xfa, 3]);
+    say(0xf4);
+    chip.moveMouse(0, 0, 0, -2);
+    expect(drain()).toEqual([0x08, 0, 0, 0xfe]);
+    chip.moveMouse(1, 0, 0, 10);
+    expect(drain()).toEqual([0x08, 1, 0, 7, 0x08, 0, 0, 3]);
+    expect(say(0xff)).toEqual([0xfa, 0xaa, 0]);
+    expect(say(0xf2)).toEqual([0xfa, 0]);
+  });
+
   it('E8: movement that finds the buffer full is counted on, not lost', () => {
     const { say, chip, drain } = mouse();
     say(0xf4);

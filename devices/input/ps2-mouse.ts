@@ -1,4 +1,4 @@
-// PS/2 mouse (IBM PS/2 Hardware Interface Technical Reference, "Mouse").
+// PS/2 mouse (IBM PS/2 Hardware Interface Technical Reference, "Mouse") with a wheel (Microsoft IntelliMouse).
 //
 //   packet   byte 0: Yovf Xovf Ysign Xsign 1 middle right left     byte 1: X movement     byte 2: Y movement, up is positive
 //
@@ -8,21 +8,22 @@
 // Movement that finds the packet buffer full stays in the counters, as in a real mouse between two samples, and goes out when
 // there is room; the counters are 16 bits wide here and set the overflow bits only beyond that. Host pixels are counts:
 // resolution and scaling are kept and reported, but do not change what the host's pointer did.
-// Left out: the wheel (IntelliMouse identity 3).
+// The wheel answers to a knock: sample rates 200, 100, 80 one after the other; then the identity is 03 and packets have a fourth byte,
+// the wheel's movement, down positive, -8 to 7. Who does not knock has a mouse of three bytes.
 
 import { restoreState, writeState } from '../base/device-state.ts';
 import type { DeviceSnapshot, Snapshotable } from '../contract/device.ts';
 import { clearQueue, dequeue, enqueue, newByteQueue, queueRoom, repairQueue } from './byte-queue.ts';
 
-const PACKET_BYTES = 3;
-const PACKET_BUFFER_BYTES = 256 * PACKET_BYTES;
+const WHEEL_PACKET_BYTES = 4;
+const PACKET_BUFFER_BYTES = 256 * WHEEL_PACKET_BYTES;
 const ANSWER_BYTES = 16;
 /** Largest movement of one packet without overflow: 9-bit two's complement. */
 const MOST_POSITIVE = 255;
 const MOST_NEGATIVE = -256;
 const COUNTER_LIMIT = 0x7fff;
 
-const Reply = { acknowledge: 0xfa, selfTestPassed: 0xaa, identity: 0x00, resend: 0xfe } as const;
+const Reply = { acknowledge: 0xfa, selfTestPassed: 0xaa, identity: 0x00, wheelIdentity: 0x03, resend: 0xfe } as const;
 const Command = {
   scaling1: 0xe6,
   scaling2: 0xe7,
@@ -41,6 +42,9 @@ const Command = {
   resend: 0xfe,
   reset: 0xff,
 } as const;
+const KNOCK: readonly number[] = [200, 100, 80];
+const MOST_STEPS_DOWN = 7;
+const MOST_STEPS_UP = -8;
 const SAMPLE_RATES: readonly number[] = [10, 20, 40, 60, 80, 100, 200];
 
 function clamp(value: number): number {
@@ -62,6 +66,11 @@ export class Ps2Mouse implements Snapshotable {
     /** Movement not yet in a packet; y up. */
     pendingX: 0,
     pendingY: 0,
+    /** Wheel steps, down positive. */
+    pendingZ: 0,
+    hasWheel: false,
+    /** Sample rates of the knock heard so far. */
+    knocks: 0,
     overflowX: false,
     overflowY: false,
     buttons: 0,
@@ -69,10 +78,10 @@ export class Ps2Mouse implements Snapshotable {
     reportedButtons: 0,
   };
 
-  /** Movement in pixels, y down; buttons bit 0 left, 1 right, 2 middle. */
-  moveMouse(deltaX: number, deltaY: number, buttons: number): void {
+  /** Movement in pixels, y down; buttons bit 0 left, 1 right, 2 middle; wheel steps, down positive. */
+  moveMouse(deltaX: number, deltaY: number, buttons: number, wheel = 0): void {
     const state = this.state;
-    if (!Number.isFinite(deltaX) || !Number.isFinite(deltaY)) return;
+    if (!Number.isFinite(deltaX) || !Number.isFinite(deltaY) || !Number.isFinite(wheel)) return;
     const x = state.pendingX + Math.trunc(deltaX);
     const y = state.pendingY - Math.trunc(deltaY);
     state.overflowX ||= x !== clamp(x);
@@ -80,6 +89,7 @@ export class Ps2Mouse implements Snapshotable {
     state.pendingX = clamp(x);
     state.pendingY = clamp(y);
     state.buttons = buttons & 7;
+    if (state.hasWheel) state.pendingZ = clamp(state.pendingZ + Math.trunc(wheel));
     this.makePackets();
   }
 
@@ -122,6 +132,12 @@ export class Ps2Mouse implements Snapshotable {
       return true;
     }
     if (command === Command.sampleRate && SAMPLE_RATES.includes(value)) {
+      const { knocks } = this.state;
+      this.state.knocks = value === KNOCK[knocks] ? knocks + 1 : value === KNOCK[0] ? 1 : 0;
+      if (this.state.knocks === KNOCK.length) {
+        this.state.knocks = 0;
+        this.state.hasWheel = true;
+      }
       this.state.sampleRate = value;
       return true;
     }
@@ -157,7 +173,7 @@ export class Ps2Mouse implements Snapshotable {
         this.clearMovement();
         break;
       case Command.identify:
-        this.answer(Reply.acknowledge, Reply.identity);
+        this.answer(Reply.acknowledge, state.hasWheel ? Reply.wheelIdentity : Reply.identity);
         return;
       case Command.enable:
       case Command.disable:
@@ -172,6 +188,7 @@ export class Ps2Mouse implements Snapshotable {
         return;
       case Command.reset:
         this.setDefaults();
+        state.hasWheel = false;
         this.answer(Reply.acknowledge, Reply.selfTestPassed, Reply.identity);
         return;
       default:
@@ -208,6 +225,7 @@ export class Ps2Mouse implements Snapshotable {
     const state = this.state;
     state.pendingX = 0;
     state.pendingY = 0;
+    state.pendingZ = 0;
     state.overflowX = false;
     state.overflowY = false;
     state.reportedButtons = state.buttons;
@@ -218,8 +236,11 @@ export class Ps2Mouse implements Snapshotable {
     const state = this.state;
     if (!state.reporting || state.remote || state.wrap) return;
     while (
-      (state.pendingX !== 0 || state.pendingY !== 0 || state.buttons !== state.reportedButtons) &&
-      queueRoom(state.packets) >= PACKET_BYTES
+      (state.pendingX !== 0 ||
+        state.pendingY !== 0 ||
+        state.pendingZ !== 0 ||
+        state.buttons !== state.reportedButtons) &&
+      queueRoom(state.packets) >= WHEEL_PACKET_BYTES
     )
       this.putPacket(false);
   }
@@ -240,6 +261,11 @@ export class Ps2Mouse implements Snapshotable {
     );
     enqueue(queue, x & 0xff);
     enqueue(queue, y & 0xff);
+    if (state.hasWheel) {
+      const z = Math.max(MOST_STEPS_UP, Math.min(MOST_STEPS_DOWN, state.pendingZ));
+      enqueue(queue, z & 0xff);
+      state.pendingZ -= z;
+    }
     state.pendingX -= x;
     state.pendingY -= y;
     state.overflowX = false;
@@ -252,13 +278,14 @@ export class Ps2Mouse implements Snapshotable {
   }
 
   snapshot(): DeviceSnapshot {
-    return writeState('ps2-mouse', 1, this.state);
+    return writeState('ps2-mouse', 2, this.state);
   }
   restore(snapshot: DeviceSnapshot): void {
-    restoreState('ps2-mouse', 1, snapshot, this.state);
+    restoreState('ps2-mouse', 2, snapshot, this.state);
     repairQueue(this.state.packets);
     repairQueue(this.state.answers);
     this.state.pendingX = clamp(Math.trunc(this.state.pendingX));
     this.state.pendingY = clamp(Math.trunc(this.state.pendingY));
+    this.state.pendingZ = this.state.hasWheel ? clamp(Math.trunc(this.state.pendingZ)) : 0;
   }
 }

@@ -28,7 +28,7 @@ export interface KeyboardPort {
   typeScancodes(bytes: Uint8Array): number;
 }
 export interface MousePort {
-  moveMouse(deltaX: number, deltaY: number, buttons: number): void;
+  moveMouse(deltaX: number, deltaY: number, buttons: number, wheel?: number): void;
 }
 export interface DisplayPort {
   acknowledged(): void;
@@ -160,8 +160,8 @@ export class PersonalComputer implements HostMachine {
   typeScancodes(bytes: Uint8Array): number {
     return this.parts.keyboard.typeScancodes(bytes);
   }
-  moveMouse(deltaX: number, deltaY: number, buttons: number): void {
-    this.parts.mouse.moveMouse(deltaX, deltaY, buttons);
+  moveMouse(deltaX: number, deltaY: number, buttons: number, wheel = 0): void {
+    this.parts.mouse.moveMouse(deltaX, deltaY, buttons, wheel);
   }
 
   pollBackends(): boolean {

@@ -6,7 +6,7 @@
 const SETTLED_MILLIS = 250;
 
 export interface MouseWire {
-  moveMouse(deltaX: number, deltaY: number, buttons: number): void;
+  moveMouse(deltaX: number, deltaY: number, buttons: number, wheel: number): void;
 }
 
 export class PointerFollower {
@@ -23,12 +23,13 @@ export class PointerFollower {
     x: number,
     y: number,
     buttons: number,
+    wheel: number,
     shown: { readonly x: number; readonly y: number } | null,
     nowMillis: number,
   ): void {
     if (shown === null) return;
     const from = this.expected === null || nowMillis - this.lastMillis > SETTLED_MILLIS ? shown : this.expected;
-    this.mouse.moveMouse(x - from.x, y - from.y, buttons);
+    this.mouse.moveMouse(x - from.x, y - from.y, buttons, wheel);
     this.expected = { x, y };
     this.lastMillis = nowMillis;
   }

@@ -88,9 +88,9 @@ class Inputs implements RingMessageHandler {
   key(scancodes: Uint8Array): void {
     this.session.machine.typeScancodes(scancodes);
   }
-  pointer(x: number, y: number, buttons: number): void {
+  pointer(x: number, y: number, buttons: number, wheel: number): void {
     // The protocol has left, right, middle; PS/2 has left, right, middle in the same bits.
-    this.pointerFollower.moveTo(x, y, buttons, this.display.cursorPosition, performance.now());
+    this.pointerFollower.moveTo(x, y, buttons, wheel, this.display.cursorPosition, performance.now());
   }
   displayAcknowledged(sequence: number): void {
     if (this.display.acknowledge(sequence)) this.session.machine.displayAcknowledged();

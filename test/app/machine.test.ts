@@ -86,12 +86,17 @@ describe('a terminal', () => {
     await desktop.untilPrompt();
   });
 
-  test('scrolls back by keys', async () => {
+  test('E8: scrolls back by keys and by the wheel', async () => {
     await desktop.run('clear; seq 100');
     await desktop.untilText(/99\n100\n.*\$$/);
     await desktop.page.keyboard.press('Shift+PageUp');
     await desktop.untilText(/^6\d\n/);
     await desktop.page.keyboard.press('Shift+PageDown');
+    await desktop.untilPrompt();
+    await desktop.pointTo(400, 300);
+    await desktop.page.mouse.wheel(0, -300);
+    await desktop.untilText(/\n9[01]$/);
+    await desktop.page.mouse.wheel(0, 300);
     await desktop.untilPrompt();
   });
 

@@ -34,8 +34,13 @@ const Command = {
 } as const;
 const SELF_TEST_PASSED = 0x55;
 const ACKNOWLEDGE = 0xfa;
+const DEVICE_IDENTIFY = 0xf2;
+const DEVICE_SAMPLE_RATE = 0xf3;
 const DEVICE_ENABLE = 0xf4;
 const DEVICE_DEFAULTS = 0xf6;
+/** Sample rates that ask a mouse for its wheel, and its identity then (Microsoft, "IntelliMouse PS/2 protocol"). */
+const WHEEL_KNOCK = [200, 100, 80] as const;
+const WHEEL_IDENTITY = 0x03;
 const INTERRUPTS = 0x03;
 const CLOCKS_OFF = 0x30;
 const TRANSLATE = 0x40;
@@ -72,7 +77,8 @@ export class KeyboardController implements InterruptHandler {
     this.command(machine, Command.keyboardOn);
     this.command(machine, Command.mouseOn);
     this.keyboardWorks = this.toKeyboard(machine, DEVICE_ENABLE);
-    this.mouseWorks = this.toMouse(machine, DEVICE_DEFAULTS) && this.toMouse(machine, DEVICE_ENABLE);
+    this.mouseWorks =
+      this.toMouse(machine, DEVICE_DEFAULTS) && this.askForWheel(machine) && this.toMouse(machine, DEVICE_ENABLE);
     this.writeCommandByte(machine, (commandByte | TRANSLATE | INTERRUPTS) & ~CLOCKS_OFF);
     kernel.interrupts.register(kernel, KEYBOARD_LINE, this);
     kernel.interrupts.register(kernel, MOUSE_LINE, this);
@@ -114,6 +120,14 @@ export class KeyboardController implements InterruptHandler {
     this.command(machine, Command.toMouse);
     this.writeData(machine, value);
     return this.acknowledged(machine);
+  }
+  /** False if the mouse does not answer; one without a wheel just has another identity. */
+  private askForWheel(machine: Machine): boolean {
+    for (const rate of WHEEL_KNOCK)
+      if (!this.toMouse(machine, DEVICE_SAMPLE_RATE) || !this.toMouse(machine, rate)) return false;
+    if (!this.toMouse(machine, DEVICE_IDENTIFY)) return false;
+    if (this.readData(machine) === WHEEL_IDENTITY) this.mouse.enableWheel();
+    return true;
   }
   /** Keys that are typed meanwhile come before the answer; they are lost, as nobody listens yet. */
   private acknowledged(machine: Machine): boolean {

@@ -15,6 +15,7 @@ import { Ioctl, OpenFlag, Signal, SignalAction } from '../../sdk/constants.ts';
 import { errorText } from '../../sdk/error-text.ts';
 import { executeRequest, request, resultBytes, resultInteger } from '../../sdk/requests.ts';
 import type { SystemTask, TaskEvent, TaskRequest } from '../../sdk/system-task.ts';
+import { withoutRepeats } from './environment.ts';
 import { type InitOptions, parseInitOptions } from './options.ts';
 
 /** A prepared call of a child. `essential`: what it is for, in the message if it fails; '' = failure does not matter. */
@@ -60,7 +61,7 @@ interface InitState {
 }
 
 const NETWORK_FILE = '/proc/net/euronet';
-/** LINUX_REBOOT-free: euroos_power(0). */
+/** euroos_power(2), first argument. */
 const POWER_OFF = 0;
 
 function call(number: number, ...values: number[]): TaskRequest {
@@ -99,8 +100,8 @@ function becomeDaemon(state: InitState, command: readonly string[]): void {
 function becomeMain(state: InitState, main: InitOptions['main']): void {
   const builtin = main.builtins.includes(main.command[0]);
   state.command = builtin ? ['sh', '-c', '"$@"', 'sh', ...main.command] : main.command;
-  state.environment = main.environment;
-  state.candidates = builtin ? ['/bin/sh'] : candidatesFor(main.command[0], main.environment);
+  state.environment = withoutRepeats(main.environment);
+  state.candidates = builtin ? ['/bin/sh'] : candidatesFor(main.command[0], state.environment);
   state.steps = [
     { request: request.newSession(), essential: '' },
     ...descriptorSteps(main.descriptors),

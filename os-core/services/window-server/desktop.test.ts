@@ -325,6 +325,36 @@ describe('window server', () => {
     expect(world.row(surface, 0)).not.toBe(before);
   });
 
+  it('E8: the wheel scrolls the terminal under the pointer', () => {
+    const world = new World();
+    const master = world.device('/dev/ptmx');
+    for (let i = 0; i < 60; i++) master.input.push(...new TextEncoder().encode(`line ${i}\r\n`));
+    world.settle();
+    const wheel = (steps: number) => {
+      world.device('/dev/input/mouse').input.push(...new Uint8Array(new Int32Array([4, steps, 0, 0]).buffer));
+      world.settle();
+    };
+    const { surface } = world.windows[0];
+    const first = () => Number(/line (\d+)/.exec(world.row(surface, 0))?.[1]);
+    const before = first();
+    world.mouse(1400, 800, 0);
+    wheel(-2);
+    expect(first()).toBe(before);
+    world.mouse(300, 300, 0);
+    wheel(-2);
+    expect(first()).toBe(before - 6);
+    wheel(1);
+    expect(first()).toBe(before - 3);
+    wheel(-2147483648);
+    expect(first()).toBe(0);
+    wheel(127);
+    expect(first()).toBe(before);
+    master.input.push(...new TextEncoder().encode('\x1b[?1049h'));
+    world.settle();
+    wheel(1);
+    expect(Buffer.from(master.output).toString()).toBe('\x1b[B\x1b[B\x1b[B');
+  });
+
   it('an idle desktop sends nothing but a changed clock', () => {
     const world = new World();
     const { scene } = world;

@@ -28,6 +28,8 @@ const KEY_N = 49;
 const KEY_F4 = 62;
 const KEY_PAGE_UP = 104;
 const KEY_PAGE_DOWN = 109;
+const LINES_PER_STEP = 3;
+const MAX_WHEEL_LINES = 256;
 const DOUBLE_CLICK_SECONDS = 0.4;
 const DOUBLE_CLICK_PIXELS = 4;
 /** This much of a title bar stays on the desktop, so that a window can be fetched back. */
@@ -88,11 +90,24 @@ export function takeMouse(desktop: DesktopState, bytes: Uint8Array): void {
       desktop.drag = null;
       desktop.buttons = 0;
     }
+    if (kind === InputKind.wheel) turnWheel(desktop, view.getInt32(at + 4, true));
     if (kind !== InputKind.pointer) continue;
     const x = Math.min(view.getUint32(at + 4, true), desktop.width - 1);
     const y = Math.min(view.getUint32(at + 8, true), desktop.height - 1);
     movePointer(desktop, x, y, view.getUint32(at + 12, true));
   }
+}
+
+/** Scrolls the terminal under the pointer; a program that fills the screen gets arrow keys instead, as in xterm. */
+function turnWheel(desktop: DesktopState, steps: number): void {
+  const target = targetAt(desktop, desktop.pointerX, desktop.pointerY);
+  if (!('window' in target)) return;
+  const { window } = target;
+  const lines = Math.max(-MAX_WHEEL_LINES, Math.min(steps * LINES_PER_STEP, MAX_WHEEL_LINES));
+  if (window.terminal.screen.mainLines === null) return scrollBy(window, -lines);
+  const letter = lines < 0 ? 'A' : 'B';
+  const key = `\x1b${window.terminal.applicationCursor ? 'O' : '['}${letter}`;
+  typeText(window, key.repeat(Math.abs(lines)));
 }
 
 function movePointer(desktop: DesktopState, x: number, y: number, buttons: number): void {
