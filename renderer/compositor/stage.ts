@@ -1,7 +1,7 @@
 // The one place that talks to Pixi's renderer: draws nodes into cached pictures or onto the screen, inside a scissor rectangle.
 // There is no ticker: nothing is drawn unless someone asks.
 
-import { Container, type RenderTexture, type Texture, WebGLRenderer } from 'pixi.js';
+import { Container, type RenderTexture, type Texture, Ticker, WebGLRenderer } from 'pixi.js';
 import type { Rectangle } from './rectangle.ts';
 
 export interface GlyphImages {
@@ -36,6 +36,9 @@ export class Stage {
       powerPreference: 'low-power',
       skipExtensionImports: true,
     });
+    // The renderer has started a ticker for its clean-up tasks, of which there are none: it would wake the page 60 times a second.
+    Ticker.system.autoStart = false;
+    Ticker.system.stop();
     return new Stage(renderer, glyphs);
   }
 
