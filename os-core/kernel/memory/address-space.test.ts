@@ -86,8 +86,13 @@ it('L2: reservations cost nothing until touched, and gaps are found below what i
   const { kernel } = createTestSystem();
   const space = AddressSpace.create(kernel) as AddressSpace;
   const free = kernel.frames.freeFrames;
-  const big = space.mapAnonymous(kernel, 2 ** 40, Protection.none);
-  const small = space.mapAnonymous(kernel, 5000, Protection.read | Protection.write);
+  const mapAnywhere = (length: number, protection: number): number => {
+    const start = space.findGap(length);
+    expect(space.map(kernel, start, start + length, protection, anonymousBacking)).toBe(0);
+    return start;
+  };
+  const big = mapAnywhere(2 ** 40, Protection.none);
+  const small = mapAnywhere(8192, Protection.read | Protection.write);
   expect(big).toBeGreaterThan(0);
   expect(small + 8192).toBe(big);
   expect(kernel.frames.freeFrames).toBe(free);

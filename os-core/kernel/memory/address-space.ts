@@ -12,7 +12,7 @@ import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
-import { Area, type AreaBacking, anonymousBacking, Protection } from './area.ts';
+import { Area, type AreaBacking, Protection } from './area.ts';
 import { FRAME_BYTES } from './frames.ts';
 import {
   allocateZeroed,
@@ -501,15 +501,6 @@ export class AddressSpace {
     assert(kernel.loadedAddressSpace !== this, 'a loaded address space is freed');
     this.unmap(kernel, 0, USER_MAP_END + FRAME_BYTES);
     freeTables(kernel.machine.memory, kernel.frames, this.root);
-  }
-
-  /** Anonymous private memory at a place of the kernel's choice below `mapTop`; address or -ENOMEM. */
-  mapAnonymous(kernel: Kernel, length: number, protection: number, label = ''): number {
-    const rounded = Math.ceil(length / FRAME_BYTES) * FRAME_BYTES;
-    const start = this.findGap(rounded);
-    if (start === 0) return -Errno.ENOMEM;
-    const result = this.map(kernel, start, start + rounded, protection, anonymousBacking, label);
-    return result < 0 ? result : start;
   }
 }
 registerClass('AddressSpace', 1, AddressSpace);

@@ -44,6 +44,8 @@ export interface AreaBacking {
   readonly sharedPages: SharedPages | null;
   /** MAP_SHARED of a file. */
   readonly sharedFile: boolean;
+  /** MAP_SHARED of a file that cannot be written through a mapping: mprotect must not make private copies of it. */
+  readonly neverWritable?: boolean;
 }
 
 export const anonymousBacking: AreaBacking = sharedConstant('anonymousBacking', {

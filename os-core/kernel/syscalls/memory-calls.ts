@@ -111,6 +111,7 @@ function mmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
       fileBytes: Infinity,
       sharedPages: null,
       sharedFile: shared && mapping.sharedFrame !== undefined,
+      neverWritable: shared && mapping.sharedFrame === undefined,
     };
     if (shared && mapping.sharedFrame === undefined && (protection & Protection.write) !== 0) {
       mapping.release(kernel);
@@ -140,6 +141,9 @@ function mprotect(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   if (start % FRAME_BYTES !== 0) return -Errno.EINVAL;
   if (length === 0) return 0;
   if (space === null || start + length > USER_MAP_END) return -Errno.ENOMEM;
+  if ((protection & Protection.write) !== 0)
+    for (const area of space.list())
+      if (area.end > start && area.start < start + length && area.backing.neverWritable === true) return -Errno.EACCES;
   if ((protection & Protection.execute) !== 0) {
     // Turning pages executable is making code, except where they are a program's own and were so before.
     for (const area of space.list()) {

@@ -107,3 +107,14 @@ it('M9: /proc/euroos/security counts what was verified, refused and denied', () 
   expect(text(results[1])).toBe('started: 1\nrefused: 0\ndenied: 0\nrunning: 1\nunverified: 0\n');
   expect(text(results[5])).toContain('denied: 1\n');
 });
+
+it('E28: a shared mapping that was made for reading does not become a private one for writing', () => {
+  const { values } = run([
+    ['open', '/home/large', O.read],
+    ['mmap', 0, 4096, 1, 1, 0, 0],
+    (results) => ['mprotect', results[1].value, 4096, 3],
+    ['mmap', 0, 4096, 1, 2, 0, 0],
+    (results) => ['mprotect', results[3].value, 4096, 3],
+  ]);
+  expect([values[2], values[4]]).toEqual([-Errno.EACCES, 0]);
+});
