@@ -14,7 +14,7 @@ import {
   RING_BYTES,
   StopReason,
 } from '../protocol/headless-messages.ts';
-import { ringEventfd } from '../protocol/wake.ts';
+import { EVENTFD_ONE } from '../protocol/wake.ts';
 import type { RunOptions } from './run-options.ts';
 
 /** Exit statuses of `euroos run` that are not the program's own. */
@@ -148,7 +148,7 @@ export async function runHeadless(options: RunOptions, folder: string): Promise<
   const wake = (): void => {
     Atomics.add(control, ControlWord.doorbell, 1);
     Atomics.notify(control, ControlWord.doorbell);
-    if (wakeDescriptor >= 0) ringEventfd(wakeDescriptor);
+    if (wakeDescriptor >= 0) fs.writeSync(wakeDescriptor, EVENTFD_ONE);
   };
   for (const ring of [stdin, stdout, stderr, terminal]) ring.announce = wake;
 

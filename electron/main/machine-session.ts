@@ -2,7 +2,7 @@
 //
 // States: none ─ start ─► starting ─► running ─► off | failed;  panic comes from running. Only `start` leaves off and failed.
 
-import { closeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import * as v from 'valibot';
 import type { RawDisplayBatch } from '../protocol/display-messages.ts';
@@ -19,7 +19,7 @@ import {
   workerMessageSchema,
 } from '../protocol/machine-messages.ts';
 import type { MainMessage } from '../protocol/renderer-messages.ts';
-import { ringEventfd } from '../protocol/wake.ts';
+import { EVENTFD_ONE } from '../protocol/wake.ts';
 import { DisplayMirror } from './display-mirror.ts';
 import { InputQueue } from './input-queue.ts';
 
@@ -78,9 +78,9 @@ export class MachineSession {
       const checked = this.receive(message);
       if (checked?.kind !== 'wake' || wakeDescriptor >= 0) return;
       wakeDescriptor = checked.descriptor;
-      if (this.input) this.input.wake = () => ringEventfd(wakeDescriptor);
+      if (this.input) this.input.wake = () => writeSync(wakeDescriptor, EVENTFD_ONE);
       // For what went into the ring before.
-      ringEventfd(wakeDescriptor);
+      writeSync(wakeDescriptor, EVENTFD_ONE);
     });
     worker.on('error', (error) => this.setStatus('failed', error.message));
     this.ended = new Promise((resolve) => {
