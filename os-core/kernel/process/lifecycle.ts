@@ -233,6 +233,7 @@ function makeProcess(kernel: Kernel, task: Task, request: CloneRequest): Task | 
   child.verifiedBy = process.verifiedBy;
   child.dumpable = process.dumpable;
   child.noNewPrivileges = process.noNewPrivileges;
+  child.niceness = process.niceness;
   child.limits = [...process.limits];
   parent?.children.add(child);
   kernel.processes.processes.set(id, child);

@@ -72,6 +72,8 @@ export class Process {
   /** prctl PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG. */
   dumpable = 1;
   noNewPrivileges = 0;
+  /** nice(2): -20 … 19. */
+  niceness = 0;
   parentDeathSignal = 0;
   hasExecuted = false;
 
@@ -123,4 +125,4 @@ export class Process {
     this.capabilities &= mask;
   }
 }
-registerClass('Process', 1, Process);
+registerClass('Process', 2, Process);

@@ -4,6 +4,7 @@ import { euroosCalls } from './euroos-calls.ts';
 import type { SystemCallEntry } from './handler.ts';
 import { identityCalls } from './identity-calls.ts';
 import { memoryCalls } from './memory-calls.ts';
+import { priorityCalls } from './priority-calls.ts';
 import { processCalls } from './process-calls.ts';
 import { signalCalls } from './signal-calls.ts';
 import { systemInformationCalls } from './system-information-calls.ts';
@@ -12,6 +13,7 @@ import { timeCalls } from './time-calls.ts';
 export const kernelCoreSystemCalls: readonly (readonly SystemCallEntry[])[] = [
   processCalls,
   identityCalls,
+  priorityCalls,
   systemInformationCalls,
   memoryCalls,
   signalCalls,

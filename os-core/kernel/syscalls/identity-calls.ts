@@ -294,23 +294,4 @@ export const identityCalls: readonly SystemCallEntry[] = [
   row(SystemCall.personality, 'personality', [['persona', 'uint']], (_kernel, _task, a) =>
     a.uint(0) === 0xffff_ffff || a.uint(0) === 0 ? 0 : -Errno.EINVAL,
   ),
-  row(
-    SystemCall.getpriority,
-    'getpriority',
-    [
-      ['which', 'int'],
-      ['who', 'int'],
-    ],
-    () => 20,
-  ),
-  row(
-    SystemCall.setpriority,
-    'setpriority',
-    [
-      ['which', 'int'],
-      ['who', 'int'],
-      ['value', 'int'],
-    ],
-    (_kernel, _task, a) => (a.int(2) === 0 ? 0 : -Errno.EACCES),
-  ),
 ];
