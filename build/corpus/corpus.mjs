@@ -1,11 +1,10 @@
 // npm run corpus: real programs of other people, natively and in EuroOS, with the same words on the screen?
-// Usage: node build/corpus/corpus.mjs [NAME…]   (jobs whose name contains NAME; the published page is written when all have run)
+// Usage: node build/corpus/corpus.mjs [NAME…]   (jobs whose name contains NAME; the others keep their lines on the published page)
 //
 //   Debian's sources ─► programs (toolchain.mjs) ─► jobs (jobs.mjs) ─┬─► this machine ──┐
 //                                                                    └─► EuroOS, 1 boot ┴─► compared ─► docs/COMPATIBILITY.md
 
 import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import { bundleTool } from '../run-ts.mjs';
 import { runMain, setup } from '../setup/setup.mjs';
 import { root } from '../setup/steps.mjs';

@@ -5,6 +5,6 @@ while IFS= read -r line; do
   number=$((number + 1))
   mkdir -p "line$number"
   echo "== $line"
-  (cd "line$number" && timeout -s KILL 60 sh -c "$line" < /dev/null 2>&1)
+  (cd "line$number" && timeout -s KILL 200 sh -c "$line" < /dev/null 2>&1)
   echo "-> $?"
 done < applets.txt
