@@ -43,7 +43,7 @@ it('E13: registers, flags, FS base, x87 and XMM survive 100,000 switches', () =>
   expect(scheduler.contextSwitches).toBeGreaterThanOrEqual(100_000);
   for (const [index, process] of processes.entries()) expect(process.state, `program ${index}`).toBe('alive');
   for (const task of tasks) expect(task.switches).toBeGreaterThan(30_000);
-});
+}, 600_000);
 
 class EndlessWork implements KernelWork {
   steps = 0;
