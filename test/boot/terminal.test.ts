@@ -31,6 +31,12 @@ describe('interactive shell', () => {
     await terminal.see(/\nresized\n/, mark);
     terminal.type('\x03');
     await terminal.see(/\^C[\s\S]*\$ /, mark);
+    // At the prompt too, before the next one.
+    mark = terminal.output.length;
+    terminal.resize(78, 23);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    terminal.type('\r');
+    await terminal.see(/resized\n/, mark);
     terminal.type('exit 9\r');
     expect(await terminal.end()).toBe(9);
   });

@@ -40,7 +40,8 @@ export function runList(shell: ShellState, frame: FrameOf<'list'>): Next {
   return push(shell, processes([chain], true, item.chain.pipelines.map((p) => p.source).join(' && ')));
 }
 
-function runPendingTrap(shell: ShellState): boolean {
+/** Starts the trap of the oldest signal that waits; false if it has none any more. */
+export function runPendingTrap(shell: ShellState): boolean {
   const signal = shell.pendingSignals.shift() as number;
   const text = shell.traps.get(String(signal));
   if (text === undefined) return false;

@@ -10,6 +10,7 @@ import { createEditor } from '../editor/line-editor.ts';
 import type { FrameOf } from '../frames.ts';
 import { isVariableName, MAX_HISTORY_LINES, type ShellState, setVariable, variableText } from '../state.ts';
 import { parseCommand } from '../syntax/parser.ts';
+import { runPendingTrap } from './commands.ts';
 import { answer, fail, type Next, pop, push, sendAll, writeText } from './helpers.ts';
 import { foregroundRequest, shellSignals } from './processes.ts';
 
@@ -206,9 +207,10 @@ function promptText(shell: ShellState, continued: boolean): string {
 export function runInteractive(shell: ShellState, frame: FrameOf<'interactive'>): Next {
   switch (frame.at) {
     case 0:
+      // Signals that came while the line was edited.
+      while (shell.pendingSignals.length > 0) if (runPendingTrap(shell)) return null;
       frame.at = 1;
       shell.interrupted = false;
-      if (shell.pendingSignals.length > 0) shell.pendingSignals = [];
       return push(shell, { kind: 'reapJobs', at: 0, job: 0, process: 0 });
     case 1:
       frame.at = 2;
