@@ -35,6 +35,7 @@ function makeSystem(text: string): void {
   });
   for (const name of ['/bin', '/etc', '/home']) volume.makeFolder(name);
   volume.writeFile('/bin/tool', new TextEncoder().encode(text), 0o755);
+  volume.writeFile('/etc/group', new TextEncoder().encode(`of ${text}`), 0o644);
   volume.setAttribute('/bin/tool', SIGNATURE_ATTRIBUTE, new TextEncoder().encode(`signature of ${text}`));
   volume.commit();
   disk.close();
@@ -61,6 +62,8 @@ it('E22: a new disk is a copy with holes; a newer system renews its own files an
     expect(new TextDecoder().decode(volume.getAttribute('/bin/tool', SIGNATURE_ATTRIBUTE) ?? undefined)).toBe(
       'signature of version 2',
     );
+    expect(read(volume, '/etc/group')).toBe('of version 2');
+    expect(volume.getAttribute('/etc/group', SIGNATURE_ATTRIBUTE)).toBe(null);
     expect(read(volume, '/home/letter')).toBe('dear');
   });
 });

@@ -70,7 +70,10 @@ function renewSystem(disk: DiskImage, systemImage: string): void {
       const { mode } = from.stat(target);
       to.writeFile(target, from.readFile(target), mode & 0o777);
       to.setMode(target, mode & 0o777, { user: 0, group: 0 });
-      to.setAttribute(target, SIGNATURE_ATTRIBUTE, from.getAttribute(target, SIGNATURE_ATTRIBUTE));
+      const signature = from.getAttribute(target, SIGNATURE_ATTRIBUTE);
+      // Only what is there can be taken away.
+      if (signature !== null || to.getAttribute(target, SIGNATURE_ATTRIBUTE) !== null)
+        to.setAttribute(target, SIGNATURE_ATTRIBUTE, signature);
     }
   to.commit();
   source.close();
