@@ -41,6 +41,8 @@ const PROGRAM_BASE = 0x5555_5555_4000;
 
 export class ExecProgress {
   path: string;
+  /** What the caller asked for, before links and `#!`: its last part is the task's name. */
+  readonly askedPath: string;
   arguments: Uint8Array[];
   readonly environment: readonly Uint8Array[];
   /** What the caller named: AT_EXECFN and /proc/self/exe for programs without `#!`. */
@@ -63,6 +65,7 @@ export class ExecProgress {
     flags: number,
   ) {
     this.path = path;
+    this.askedPath = path;
     this.arguments = argumentList;
     this.environment = environment;
     this.directoryDescriptor = directoryDescriptor;
@@ -81,7 +84,7 @@ export class ExecProgress {
     this.closeFile(kernel);
   }
 }
-registerClass('ExecProgress', 1, ExecProgress);
+registerClass('ExecProgress', 2, ExecProgress);
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -330,5 +333,7 @@ function commit(kernel: Kernel, task: Task, progress: ExecProgress, image: Progr
   process.hasExecuted = true;
   kernel.state.security.started++;
   process.dumpable = 1;
-  task.name = (image.path.split('/').pop() ?? image.path).slice(0, 15);
+  // proc(5), /proc/PID/comm: a link to a program of many names shows the name that was called; /proc/self/exe shows the file.
+  const asked = progress.askedPath === '' ? image.path : progress.askedPath;
+  task.name = (asked.split('/').pop() ?? asked).slice(0, 15);
 }

@@ -119,3 +119,12 @@ it('E28: a mask that a call has put in place for its own time does not outlive i
   system.runUntil(() => task.userInstructions > 1000, 1000, 1000);
   expect(task.signals.blocked).toBe(0n);
 });
+
+it('D8: a script bears its own name, not that of its interpreter', () => {
+  const system = createTestSystem();
+  system.addFile('/interpreter', elfOf(hex('ebfe')));
+  const process = system.start(new TextEncoder().encode('#!/interpreter\n'), { file: true });
+  system.runUntil(() => [...process.tasks][0].userInstructions > 0, 1000, 100);
+  expect([...process.tasks][0].name).toMatch(/^program\d+$/);
+  expect(process.executablePath).toBe('/interpreter');
+});
