@@ -73,22 +73,28 @@ export class PreloadedInput implements ConsoleBackend {
   }
 }
 
+/** A line of the log that does not end is shown all the same at this length. */
+const MAXIMUM_LINE_BYTES = 4096;
+
 /** COM1: to a file, and to stderr if wanted. Nothing can be typed into it. */
 export class SerialLog implements ConsoleBackend {
-  private readonly descriptors: number[] = [];
+  private readonly file: number | null;
+  private readonly alsoStderr: boolean;
+  /** The line that is not complete yet: a program may write to stderr too, and must not end up inside a line. */
+  private line: Buffer = Buffer.alloc(0);
 
   /** Throws an Error with one line if the file cannot be written. */
   constructor(file: string | null, alsoStderr: boolean) {
-    if (file !== null) this.descriptors.push(fs.openSync(file, 'w'));
-    if (alsoStderr) this.descriptors.push(2);
+    this.file = file === null ? null : fs.openSync(file, 'w');
+    this.alsoStderr = alsoStderr;
   }
   write(source: Uint8Array): number {
-    for (const descriptor of this.descriptors)
-      try {
-        fs.writeSync(descriptor, source);
-      } catch {
-        // A log that cannot be written (full disk, closed terminal) must not stop the machine.
-      }
+    if (this.file !== null) writeAnyway(this.file, source);
+    if (!this.alsoStderr) return source.length;
+    const held = Buffer.concat([this.line, source]);
+    const end = held.length >= MAXIMUM_LINE_BYTES ? held.length : held.lastIndexOf(0x0a) + 1;
+    if (end > 0) writeAnyway(2, held.subarray(0, end));
+    this.line = held.subarray(end);
     return source.length;
   }
   read(): number {
@@ -96,5 +102,13 @@ export class SerialLog implements ConsoleBackend {
   }
   size(): null {
     return null;
+  }
+}
+
+function writeAnyway(descriptor: number, bytes: Uint8Array): void {
+  try {
+    fs.writeSync(descriptor, bytes);
+  } catch {
+    // A log that cannot be written (full disk, closed terminal) must not stop the machine.
   }
 }

@@ -3,6 +3,8 @@
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { SeededRandom } from '../../devices/base/random.ts';
+import { SystemCall } from '../../os-core/abi/system-call-numbers.ts';
+import { TaskState } from '../../os-core/kernel/process/task.ts';
 import { programs } from '../support/euroos.ts';
 import { type SystemSettings, TestMachine } from '../support/sessions.ts';
 
@@ -31,8 +33,11 @@ it(`M5: saved at ${SAVES} random instruction counts and restored, it ends with t
   const moments = Array.from({ length: SAVES }, () => booted + random.below(through.instructions - booted));
   moments.sort((a, b) => a - b);
   const running = TestMachine.boot(settings);
+  const asleepIn = new Set<number>();
   for (const moment of moments) {
     running.run({ limit: moment });
+    for (const task of running.kernel.processes.tasks.values())
+      if (task.state === TaskState.sleeping && task.call.active) asleepIn.add(task.call.number);
     const saved = running.save();
     const restored = TestMachine.restore(settings, saved);
     expect(restored.hash(), `right after a restore at ${saved.instructions}`).toBe(running.hash());
@@ -40,4 +45,10 @@ it(`M5: saved at ${SAVES} random instruction counts and restored, it ends with t
     const again = { output: restored.output('stdout'), serial: restored.output('serial'), hash: restored.hash() };
     expect(again, `saved at ${saved.instructions}; seed ${seed}`).toEqual(end);
   }
+  // Otherwise the moments have missed what this test is about.
+  const { read, nanosleep, clock_nanosleep, poll, wait4 } = SystemCall;
+  expect(asleepIn).toContain(read);
+  expect(asleepIn).toContain(poll);
+  expect(asleepIn).toContain(wait4);
+  expect(asleepIn.has(nanosleep) || asleepIn.has(clock_nanosleep)).toBe(true);
 }, 240_000);
