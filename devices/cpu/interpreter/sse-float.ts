@@ -2,12 +2,12 @@
 // path of sse-lanes.ts; all others are computed by devices/cpu/softfloat. Results are gathered in WIDE_C and written only after
 // settle() has seen no unmasked exception.
 
-import type { HandlerSelector } from '../decode/instruction.ts';
+import type { Handler, HandlerSelector, Instruction } from '../decode/instruction.ts';
 import { BinaryOperation, compareBinary, roundBinary } from '../softfloat/binary.ts';
 import { Float32, Float64, type FloatFormat } from '../softfloat/rounding.ts';
 import { FLAGS, LAZY_KIND, MXCSR, WIDE_B, WIDE_C, WIDE_D, XMM } from '../state-layout.ts';
 import type { CpuCore } from './core.ts';
-import { settle, type WideOperation, wide } from './sse-common.ts';
+import { requireSse, settle, type WideOperation, wide } from './sse-common.ts';
 import {
   bits32,
   bits64,
@@ -119,6 +119,55 @@ function scalar64(operation: number): WideOperation {
         finish(core, d, s, a, b, a / b);
       };
   }
+}
+
+/** The same with both operands in registers, without a call between: what compilers emit most. */
+function scalar64InRegisters(operation: number): Handler {
+  const general = arithmetic64(operation, 1);
+  const finish = (core: CpuCore, i: Instruction, a: number, b: number, result: number): void => {
+    const magnitude = Math.abs(result);
+    if (magnitude > 2 ** -1022 && magnitude < Infinity && plain64(a) && plain64(b) && hostRoundingInexact(core))
+      core.floats64[XMM / 2 + (i.reg << 1)] = result;
+    else general(core, XMM + (i.reg << 2), XMM + (i.rm << 2), 4, 0);
+  };
+  const target = (core: CpuCore, i: Instruction): number => core.floats64[XMM / 2 + (i.reg << 1)];
+  const source = (core: CpuCore, i: Instruction): number => core.floats64[XMM / 2 + (i.rm << 1)];
+  switch (operation) {
+    case BinaryOperation.add:
+      return (core, i) => {
+        requireSse(core);
+        const a = target(core, i);
+        const b = source(core, i);
+        finish(core, i, a, b, a + b);
+      };
+    case BinaryOperation.subtract:
+      return (core, i) => {
+        requireSse(core);
+        const a = target(core, i);
+        const b = source(core, i);
+        finish(core, i, a, b, a - b);
+      };
+    case BinaryOperation.multiply:
+      return (core, i) => {
+        requireSse(core);
+        const a = target(core, i);
+        const b = source(core, i);
+        finish(core, i, a, b, a * b);
+      };
+    default:
+      return (core, i) => {
+        requireSse(core);
+        const a = target(core, i);
+        const b = source(core, i);
+        finish(core, i, a, b, a / b);
+      };
+  }
+}
+
+function scalarFamily(operation: number): HandlerSelector {
+  const inRegisters = scalar64InRegisters(operation);
+  const fromMemory = wide(scalar64(operation));
+  return (i) => (i.memory ? fromMemory(i) : inRegisters);
 }
 
 function family(stem: string, operation: number): { [name: string]: HandlerSelector } {
@@ -349,10 +398,10 @@ export const floatHandlers: { readonly [operation: string]: HandlerSelector } = 
   ...family('sub', BinaryOperation.subtract),
   ...family('mul', BinaryOperation.multiply),
   ...family('div', BinaryOperation.divide),
-  addsd: wide(scalar64(BinaryOperation.add)),
-  subsd: wide(scalar64(BinaryOperation.subtract)),
-  mulsd: wide(scalar64(BinaryOperation.multiply)),
-  divsd: wide(scalar64(BinaryOperation.divide)),
+  addsd: scalarFamily(BinaryOperation.add),
+  subsd: scalarFamily(BinaryOperation.subtract),
+  mulsd: scalarFamily(BinaryOperation.multiply),
+  divsd: scalarFamily(BinaryOperation.divide),
   ...family('min', BinaryOperation.minimum),
   ...family('max', BinaryOperation.maximum),
   ...family('sqrt', BinaryOperation.squareRoot),
