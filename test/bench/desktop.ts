@@ -11,6 +11,7 @@ import {
   execute,
   mebibytes,
   missing,
+  onPath,
   processTree,
   type Row,
   residentBytes,
@@ -22,10 +23,6 @@ import {
 
 const SETTLE_MILLIS = 20_000;
 const MEASURE_MILLIS = 15_000;
-
-function onPath(program: string): boolean {
-  return (process.env.PATH ?? '').split(':').some((folder) => fs.existsSync(path.join(folder, program)));
-}
 
 export async function desktop(print: (row: Row) => void): Promise<void> {
   if (!onPath('Xvfb')) {

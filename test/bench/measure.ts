@@ -156,10 +156,15 @@ export function residentBytes(pids: readonly number[]): number {
   return kibibytes * 1024;
 }
 
-export async function stop(child: ChildProcess, patienceMillis: number): Promise<void> {
+export function onPath(program: string): boolean {
+  return (process.env.PATH ?? '').split(':').some((directory) => fs.existsSync(path.join(directory, program)));
+}
+
+/** Waits for the end of a process, which is asked for it unless it was already (`ask` false), and forced after a while. */
+export async function stop(child: ChildProcess, patienceMillis: number, ask = true): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
+  if (ask) child.kill('SIGTERM');
   await Promise.race([ended, wait(patienceMillis)]);
   if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
 }
