@@ -156,6 +156,31 @@ it('E55: a task image turns the process into a system task; it forks, sleeps and
   expect(system.serialText()).toContain('there is no system task "nobody"');
 });
 
+/** Kills itself and asks to end with status 0 at once. */
+const killingTask: SystemTask<{ phase: number }> = {
+  name: 'killing',
+  version: 1,
+  create: () => ({ phase: 0 }),
+  step(state, event) {
+    const value = event.kind === 'result' ? event.value : 0;
+    switch (state.phase++) {
+      case 0:
+        return { call: SystemCall.getpid, arguments: [] };
+      case 1:
+        return { call: SystemCall.kill, arguments: [value, 9] };
+      default:
+        return { call: SystemCall.exit_group, arguments: [0] };
+    }
+  },
+};
+
+it('E55: a system task that kills itself has ended by the signal, even if it asks to end next', () => {
+  const system = createTestSystem({ systemTasks: [killingTask as SystemTask<unknown>] });
+  const process = system.start(new TextEncoder().encode('EUROTASK\nkilling\n'), { file: true });
+  system.runUntil(() => process.state !== 'alive', 2000);
+  expect(process.exitStatus).toBe(9);
+});
+
 it('E5: a failed assertion in the kernel ends on the panic screen, not in the host', () => {
   const row: SystemCallEntry = {
     number: 999,

@@ -113,8 +113,17 @@ function nextRequest(kernel: Kernel, task: Task): void {
   task.call.active = true;
   task.call.interrupted = false;
   task.progress = null;
-  // A signal that came in between is told first; the call is then not made.
-  if (task.signals.actionable && request.call !== SystemCall.exit_group) task.call.interrupted = true;
+  if (!task.signals.actionable) return;
+  // A signal that came in between is told first; the call is then not made. At the end nobody is left to tell, but a deadly
+  // signal still decides how the task ended.
+  if (request.call !== SystemCall.exit_group) task.call.interrupted = true;
+  else takeLastSignals(kernel, task);
+}
+
+/** Default actions of what is pending when the task asks to end; signals with handlers are dropped. */
+function takeLastSignals(kernel: Kernel, task: Task): void {
+  while (task.state === TaskState.runnable && takeSignal(kernel, task) !== null);
+  if (task.state !== TaskState.runnable && task.state !== TaskState.dead) kernel.scheduler.yieldCurrent();
 }
 
 /** Arena offsets inside the payload become addresses. */
