@@ -26,7 +26,10 @@ export interface RelayWorkerData {
 }
 
 export class ThreadUdpRelay implements UdpRelay {
-  private readonly worker: Worker;
+  private readonly file: string;
+  private readonly workerData: RelayWorkerData;
+  /** Started with the first datagram: most programs send none, and a thread costs start-up time. */
+  private worker: Worker | null = null;
   private readonly ring: RingReader;
   /** One word: requests posted and not yet taken up. */
   private readonly waiting = new Int32Array(new SharedArrayBuffer(4));
@@ -35,14 +38,14 @@ export class ThreadUdpRelay implements UdpRelay {
   constructor(file: string, doorbell: Int32Array) {
     const buffer = createRingBuffer(RING_BYTES);
     this.ring = new RingReader(buffer);
-    const workerData: RelayWorkerData = { ring: buffer, doorbell, waiting: this.waiting };
-    this.worker = new Worker(file, { workerData });
-    this.worker.unref();
+    this.file = file;
+    this.workerData = { ring: buffer, doorbell, waiting: this.waiting };
   }
 
   send(guestPort: number, destination: number, port: number, data: Uint8Array): boolean {
     if (Atomics.load(this.waiting, 0) >= MOST_WAITING) return true;
     Atomics.add(this.waiting, 0, 1);
+    this.worker ??= this.start();
     this.worker.postMessage({ guestPort, destination, port, data: data.slice() } satisfies RelayRequest);
     return true;
   }
@@ -56,7 +59,13 @@ export class ThreadUdpRelay implements UdpRelay {
     }
   }
 
+  private start(): Worker {
+    const worker = new Worker(this.file, { workerData: this.workerData });
+    worker.unref();
+    return worker;
+  }
+
   close(): void {
-    void this.worker.terminate();
+    void this.worker?.terminate();
   }
 }
