@@ -37,7 +37,7 @@ date -u -d @86400 +%F
 od -An -tx1 -N8 f3
 env -i A=1 env
 timeout 1 sleep 5 || echo "timed out: $?"
-for word in one 'two three' "$HOME"; do echo "[$word]"; done
+for word in one 'two three' "${HOME:+home}"; do echo "[$word]"; done
 case $(uname -s) in Linux) echo Linux ;; *) echo other ;; esac
 count=0
 while [ $count -lt 500 ]; do count=$((count + 1)); done
