@@ -11,6 +11,7 @@ export const developmentKeyFile = path.join(dist, 'keys/development.seed');
 /** Makes the 32-byte Ed25519 seed if this checkout has none. */
 export function ensureDevelopmentKey() {
   if (fs.existsSync(developmentKeyFile) && fs.statSync(developmentKeyFile).size === 32) return;
+  fs.mkdirSync(dist, { recursive: true });
   fs.mkdirSync(path.dirname(developmentKeyFile), { recursive: true, mode: 0o700 });
   const { privateKey } = generateKeyPairSync('ed25519');
   // PKCS#8 of Ed25519 ends with the 32-byte seed (RFC 8410 section 7).
