@@ -1,4 +1,3 @@
-PRAGMA journal_mode=WAL;
 CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT, c REAL);
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
   INSERT INTO t SELECT i, hex(i * 7919), i / 7.0 FROM n;
@@ -11,10 +10,8 @@ DELETE FROM t WHERE a % 3 = 0;
 VACUUM;
 PRAGMA integrity_check;
 SELECT printf('%.15g', exp(1)), json_extract('{"a":[1,2]}', '$.a[1]');
-PRAGMA wal_checkpoint(TRUNCATE);
 BEGIN;
 DELETE FROM t;
 ROLLBACK;
 SELECT count(*) FROM t;
-PRAGMA journal_mode=DELETE;
 SELECT sqlite_version();
