@@ -65,7 +65,10 @@ export async function frames(print: (row: Row) => void): Promise<void> {
   }
   const script = path.join(root, 'build/run-ts.mjs');
   const run = await execute(process.execPath, [script, path.join(root, 'test/bench/frame-cost.ts'), '30']);
-  if (run.status !== 0) throw new Error(`frame-cost.ts: status ${run.status}, ${run.stderr.trim().split('\n').pop()}`);
+  if (run.status !== 0) {
+    const reason = run.stderr.split('\n').find((line) => line.includes('Error')) ?? run.stderr.trim().slice(0, 200);
+    throw new Error(`frame-cost.ts: status ${run.status}, ${reason.trim()}`);
+  }
   for (const [, what, gpu, page] of run.stdout.matchAll(/^(.+?) +GPU process +([\d.]+) ms +page +([\d.]+) ms/gm))
     print(row(`frame: ${what.trim()}`, `GPU process ${gpu} ms, page ${page} ms of CPU`));
 }
