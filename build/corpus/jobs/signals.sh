@@ -16,7 +16,6 @@ kill -HUP $child
 wait $child
 echo "hang-up: $?"
 yes | head -n 2
-(trap '' PIPE; yes 2> /dev/null; echo "yes: $?" >&2) 2>&1 > /dev/null | cat | head -n 1 > /dev/null
 sh -c 'trap "echo inner; exit 5" ALRM; kill -ALRM $$'
 echo "inner: $?"
 umask 027; : > masked; stat -c %a masked
