@@ -11,10 +11,9 @@ echo "fault: $?"
 sleep 30 & child=$!
 kill -STOP $child
 kill -CONT $child
-kill -INT $child
-kill -HUP $child
+kill -USR1 $child
 wait $child
-echo "hang-up: $?"
+echo "ended: $?"
 yes | head -n 2
 sh -c 'trap "echo inner; exit 5" ALRM; kill -ALRM $$'
 echo "inner: $?"
