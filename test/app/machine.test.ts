@@ -73,7 +73,9 @@ describe('a terminal', () => {
   });
 
   test('E7 E26: Ctrl-C ends a command; a held key repeats', async () => {
-    await desktop.run('clear; cat');
+    // What is typed before the program runs would be echoed, and then cleared away.
+    await desktop.run('clear; echo ready; cat');
+    await desktop.untilText(/^ready$/);
     await desktop.type('hello');
     await desktop.page.keyboard.press('Enter');
     await desktop.untilText(/hello\nhello/);
