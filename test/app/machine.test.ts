@@ -15,11 +15,12 @@ afterAll(async () => {
   await desktop?.close();
 });
 
-/** Clock and date, and the figures of the panel's cards, which change from run to run. */
+/** Clock and date, the counts below the status, and the figures of the panel's cards, which change from run to run. */
 function changingParts({ scene }: Shown) {
   const { x, y, width, height } = scene!.panel;
   return [
     { x: x + 24, y: y + 24, width: width - 48, height: 80 },
+    { x: x + 38, y: y + 146, width: width - 76, height: 38 },
     { x: x + 24, y: y + 202, width: width - 48, height: height - 202 - 24 },
   ];
 }

@@ -8,6 +8,7 @@ import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { TaskRequest } from '../../sdk/system-task.ts';
 import { desktopTask } from './desktop-task.ts';
 import { dateText } from './layout.ts';
+import { securityStatus } from './panel.ts';
 import { pasteBytes } from './selection.ts';
 import type { DesktopState } from './state.ts';
 
@@ -15,6 +16,7 @@ const files: Readonly<Record<string, string>> = {
   '/proc/meminfo': 'MemTotal:  524288 kB\nMemFree: 425984 kB\nMemAvailable: 425984 kB\n',
   '/proc/uptime': '848.20 800.00\n',
   '/run/euromonitor': '2481\n',
+  '/proc/euroos/security': 'started: 9\nrefused: 1\ndenied: 2\nrunning: 5\nunverified: 0\n',
 };
 type Fake = { kind: string; input: number[]; output: number[]; text: string; read: boolean };
 
@@ -170,6 +172,17 @@ describe('window server', () => {
     expect(JSON.stringify(world.scene?.panel)).toContain('beat 2 481');
     expect(world.scene?.panel.date).toBe('Sunday, 22 November');
     expect(JSON.stringify(world.scene?.panel)).toContain('14 min');
+    const safe = {
+      tone: 'verified',
+      title: 'Your device is safe',
+      text: '5 programs run, all verified. 1 refused, 2 denied so far.',
+    };
+    expect(world.scene?.panel.status).toEqual(safe);
+    const { panel } = world.state;
+    panel.security.unverified = 1;
+    expect(securityStatus(panel).tone).toBe('compromised');
+    panel.security.running = -1;
+    expect(securityStatus(panel).tone).toBe('attention');
     expect(dateText(951_782_400)).toBe('Tuesday, 29 February');
   });
 

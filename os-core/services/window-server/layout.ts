@@ -8,6 +8,7 @@
 import type { Scene, ScenePanel } from '../../abi/scene.ts';
 import { colour, snapZone, space, terminalCell, titleBarHeight, titleDot } from '../../design-tokens/tokens.ts';
 import { MAX_COLUMNS, MAX_ROWS } from '../terminal/screen.ts';
+import { securityStatus } from './panel.ts';
 import type { DesktopState, WindowState } from './state.ts';
 
 const MARGIN = space[4];
@@ -206,11 +207,7 @@ export function sceneOf(desktop: DesktopState): Scene {
       ...panelBox(desktop, cards),
       clock: clockText(panel.wallSeconds),
       date: dateText(panel.wallSeconds),
-      status: {
-        tone: 'verified',
-        title: 'Your device is safe',
-        text: 'Every program is verified before it runs.',
-      },
+      status: securityStatus(panel),
       cards,
     },
   };

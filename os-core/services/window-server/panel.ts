@@ -1,5 +1,6 @@
 // The panel's figures from the kernel's text files (proc(5)) and the heartbeat daemon.
 
+import type { ScenePanel } from '../../abi/scene.ts';
 import type { DesktopState } from './state.ts';
 
 export const panelFiles = [
@@ -9,6 +10,7 @@ export const panelFiles = [
   '/run/euromonitor',
   '/proc/net/euronet',
   '/proc/loadavg',
+  '/proc/euroos/security',
 ] as const;
 
 function kibibytes(text: string, name: string): number {
@@ -49,6 +51,32 @@ export function takePanelFile(desktop: DesktopState, index: number, text: string
       // "0.00 0.00 0.00 running/all last": the number of all.
       panel.processes = Number(/\/([0-9]+)/.exec(text)?.[1] ?? 0);
       return;
+    case '/proc/euroos/security': {
+      const count = (name: string): number => Number(new RegExp(`^${name}: ([0-9]+)$`, 'm').exec(text)?.[1] ?? -1);
+      panel.security = {
+        running: count('running'),
+        unverified: count('unverified'),
+        refused: count('refused'),
+        denied: count('denied'),
+      };
+      return;
+    }
     default:
   }
+}
+
+/** What the kernel's counts say to a person. Without them nothing is claimed. */
+export function securityStatus({ security }: DesktopState['panel']): ScenePanel['status'] {
+  const { running, unverified, refused, denied } = security;
+  if (running < 0 || unverified < 0)
+    return { tone: 'attention', title: 'State unknown', text: 'The kernel does not tell which programs are verified.' };
+  if (unverified > 0)
+    return {
+      tone: 'compromised',
+      title: 'Unverified code runs',
+      text: `${unverified} of ${running} programs run without a verified signature.`,
+    };
+  const stopped =
+    refused + denied === 0 ? 'Nothing refused or denied.' : `${refused} refused, ${denied} denied so far.`;
+  return { tone: 'verified', title: 'Your device is safe', text: `${running} programs run, all verified. ${stopped}` };
 }

@@ -98,6 +98,8 @@ export interface PanelFacts {
   uptimeSeconds: number;
   network: string;
   processes: number;
+  /** /proc/euroos/security; -1 = not known. */
+  security: { running: number; unverified: number; refused: number; denied: number };
 }
 
 export interface DesktopState {
@@ -190,6 +192,7 @@ export function createDesktopState(): DesktopState {
       uptimeSeconds: 0,
       network: '',
       processes: 0,
+      security: { running: -1, unverified: -1, refused: -1, denied: -1 },
     },
     fileDescriptor: -1,
     fileText: '',
