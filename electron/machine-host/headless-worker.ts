@@ -21,13 +21,10 @@ import { type BootFiles, loadBootFiles } from './boot-files.ts';
 import { PreloadedInput, RingConsole, SerialLog } from './console-streams.ts';
 import { enrol, MemoryVariables } from './firmware-variables.ts';
 import { openNetwork } from './network.ts';
-import { BootRefused, Session } from './session.ts';
+import { BootRefused, SEEDED_POWER_ON_MILLIS, Session } from './session.ts';
 import { DoorbellWaiter } from './waiter.ts';
 
 const data = workerData as HeadlessWorkerData;
-
-/** Seeded runs begin at a fixed moment: 2026-01-01 00:00 UTC. */
-const SEEDED_POWER_ON_MILLIS = 1_767_225_600_000;
 
 function ring(buffer: SharedArrayBuffer): ByteRing {
   const end = new ByteRing(buffer);

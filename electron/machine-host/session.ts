@@ -38,6 +38,9 @@ const SEEDED_SLICE = 1_000_000;
 /** The longest sleep; the doorbell ends it earlier. */
 const MAXIMUM_SLEEP_MILLIS = 1000;
 
+/** Seeded runs begin at a fixed moment: 2026-01-01 00:00 UTC. */
+export const SEEDED_POWER_ON_MILLIS = 1_767_225_600_000;
+
 export class BootRefused extends Error {}
 
 export class Session {

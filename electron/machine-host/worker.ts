@@ -24,7 +24,7 @@ import { DisplayBatches } from './display-batches.ts';
 import { enrol, FileVariables } from './firmware-variables.ts';
 import { type NetworkChoice, openNetwork } from './network.ts';
 import { PointerFollower } from './pointer.ts';
-import { Session } from './session.ts';
+import { SEEDED_POWER_ON_MILLIS, Session } from './session.ts';
 import { openUserDisk } from './user-disk.ts';
 import { DoorbellWaiter, type Waiter } from './waiter.ts';
 
@@ -34,7 +34,6 @@ const { inputRing, settings } = workerData as MachineWorkerData;
 const FRAMEBUFFER_INTERVAL_MILLIS = 33;
 /** The power key of PS/2 keyboards: make and break. */
 const POWER_KEY = Uint8Array.of(0xe0, 0x5e, 0xe0, 0xde);
-const SEEDED_POWER_ON_MILLIS = 1_767_225_600_000;
 
 function post(message: WorkerMessage): void {
   parentPort?.postMessage(message);
