@@ -2,7 +2,7 @@
 // the difference is the work. Outputs must be equal.
 
 import path from 'node:path';
-import { buildModule, dist, execute, guest, median, missing, type Row, row } from './measure.ts';
+import { compilePrograms, dist, execute, guest, median, missing, type Row, row } from './measure.ts';
 
 const RUNS = 3;
 
@@ -11,13 +11,6 @@ interface Cost {
   readonly nativeMillis: number;
   readonly instructions: number;
   readonly tlbHitRate: number;
-}
-
-async function compilePrograms(): Promise<string> {
-  const { compileFolder } = await buildModule<{ compileFolder(folder: string, name: string): Promise<string> }>(
-    'toolchain/userland.mjs',
-  );
-  return await compileFolder('test/bench/programs', 'bench-programs');
 }
 
 /** The native side does `nativeFactor` times the work, so that it can be timed at all. */
@@ -49,7 +42,7 @@ const ratio = ({ guestMillis, nativeMillis }: Cost) =>
   nativeMillis <= 0 ? 'native too short to time' : `${(guestMillis / nativeMillis).toFixed(1)} x native`;
 
 export async function cpu(print: (row: Row) => void): Promise<void> {
-  await compilePrograms();
+  await compilePrograms('test/bench/programs', 'bench-programs');
   const rates: number[] = [];
   for (const [name, rounds] of [
     ['sieve', 12],
@@ -67,7 +60,7 @@ export async function cpu(print: (row: Row) => void): Promise<void> {
 }
 
 export async function kernel(print: (row: Row) => void): Promise<void> {
-  await compilePrograms();
+  await compilePrograms('test/bench/programs', 'bench-programs');
   for (const [name, count, unit] of [
     ['getppid', 100_000, 'system calls'],
     ['switch', 5_000, 'round trips of two processes'],

@@ -38,6 +38,14 @@ export function buildModule<T>(file: string): Promise<T> {
   return import(pathToFileURL(path.join(root, 'build', file)).href) as Promise<T>;
 }
 
+/** Compiles every C program of `folder` into dist/NAME, if anything changed; returns that folder. */
+export async function compilePrograms(folder: string, name: string): Promise<string> {
+  const { compileFolder } = await buildModule<{ compileFolder(folder: string, name: string): Promise<string> }>(
+    'toolchain/userland.mjs',
+  );
+  return await compileFolder(folder, name);
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

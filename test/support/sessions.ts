@@ -2,7 +2,12 @@
 // copied: for runs that are saved, restored, compared and cut into slices of any length.
 
 import path from 'node:path';
-import type { BlockBackend, ConsoleBackend, EntropyBackend } from '../../devices/backends/backends.ts';
+import type {
+  BlockBackend,
+  ConsoleBackend,
+  EntropyBackend,
+  MachineConfiguration,
+} from '../../devices/backends/backends.ts';
 import { PAGE_BYTES } from '../../devices/base/physical-memory.ts';
 import { SeededRandom } from '../../devices/base/random.ts';
 import type { DeviceSnapshot } from '../../devices/contract/device.ts';
@@ -106,6 +111,8 @@ export interface SystemSettings {
   readonly seed: number;
   /** Virtual nanoseconds per instruction: large makes programs slow and time cheap. */
   readonly nanosPerInstruction?: number;
+  readonly engine?: MachineConfiguration['engine'];
+  readonly memoryBytes?: number;
   readonly additions?: readonly { readonly host: string; readonly guest: string }[];
   readonly daemons?: readonly (readonly string[])[];
   readonly root?: boolean;
@@ -141,8 +148,8 @@ export class TestMachine {
     const streams = world.streams;
     this.machine = createMachine(
       {
-        memoryBytes: MEMORY_BYTES,
-        engine: 'interpreter',
+        memoryBytes: settings.memoryBytes ?? MEMORY_BYTES,
+        engine: settings.engine ?? 'interpreter',
         nanosPerInstruction: settings.nanosPerInstruction ?? 1,
         framebufferWidth: 320,
         framebufferHeight: 200,
