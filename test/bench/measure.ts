@@ -124,7 +124,7 @@ export function processTree(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const name of fs.readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    const fields = statOf(Number(name));
+    const fields = statOf(`/proc/${name}`);
     if (fields !== null) parents.set(Number(name), Number(fields[1]));
   }
   const tree = [pid];
@@ -132,10 +132,10 @@ export function processTree(pid: number): number[] {
   return tree;
 }
 
-/** The fields of /proc/PID/stat from the third on; null if the process is gone. */
-function statOf(pid: number): string[] | null {
+/** The fields of FOLDER/stat from the third on, FOLDER being that of a process or thread; null if it is gone. */
+export function statOf(folder: string): string[] | null {
   try {
-    return fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop()!.split(' ');
+    return fs.readFileSync(`${folder}/stat`, 'utf8').split(') ').pop()!.split(' ');
   } catch {
     return null;
   }
@@ -145,7 +145,7 @@ function statOf(pid: number): string[] | null {
 export function cpuMillis(pids: readonly number[]): number {
   let ticks = 0;
   for (const pid of pids) {
-    const fields = statOf(pid);
+    const fields = statOf(`/proc/${pid}`);
     if (fields !== null) ticks += Number(fields[11]) + Number(fields[12]);
   }
   return ticks * 10;

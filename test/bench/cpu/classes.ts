@@ -1,18 +1,13 @@
 // The classes of CPU work that are measured, with the goals for each: time divided by native time.
 
+import path from 'node:path';
 import { compilePrograms } from '../measure.ts';
+import type { Workload } from '../subjects.ts';
+import { generateProgram } from './generated/generate.ts';
 
-export interface CpuClass {
-  /** Name on the command line, and of the program in programs/. */
-  readonly name: string;
-  readonly title: string;
-  /** Rounds that take a good fifth of a second or more on a PC of today. */
-  readonly nativeCount: number;
-  /** Time over native that the first good version of an engine reaches, and that it should reach in the end. */
-  readonly first: number | null;
-  readonly goal: number | null;
-  /** Counts for the geometric mean. */
-  readonly inMean: boolean;
+interface CpuClass extends Omit<Workload, 'program' | 'arguments' | 'everyRun'> {
+  /** Of a generated program: its functions, and how many of them a run calls. Without it the program is programs/NAME.c. */
+  readonly generated?: { readonly functions: number; readonly calls: number };
 }
 
 function cpuClass(
@@ -29,6 +24,10 @@ function cpuClass(
 function beside(name: string, title: string, nativeCount: number): CpuClass {
   return { name, title, nativeCount, first: null, goal: null, inMean: false };
 }
+/** A round is a run of a generated program of `functions` functions that calls `calls` of them. */
+function generated(name: string, title: string, nativeCount: number, functions: number, calls: number): CpuClass {
+  return { ...beside(name, title, nativeCount), generated: { functions, calls } };
+}
 
 export const cpuClasses: readonly CpuClass[] = [
   cpuClass('sieve', 'integer loop', 1_000, 1.7, 1.3),
@@ -40,12 +39,29 @@ export const cpuClasses: readonly CpuClass[] = [
   cpuClass('bytecode-goto', 'bytecode, computed goto', 12_000_000, 4.8, 3.0),
   cpuClass('fib', 'call and return', 5_000, 4.5, 2.0),
   cpuClass('getppid', 'system call', 3_000_000, 0.7, 0.3, false),
+  // 20 MB of code, of which a fortieth is run, once.
+  generated('startup', 'start-up of a large program', 150, 40_000, 1_000),
+  // As a compiler does: thousands of short functions, each a few times, then the process ends.
+  generated('compile', 'short functions, a few times each', 60, 6_000, 24_000),
   beside('chase', 'pointers over 64 MiB', 2_000_000),
   beside('x87', 'long double', 20_000_000),
   beside('sse', 'integer vectors', 800_000),
 ];
 
-/** Compiles the programs; returns their folder. */
-export function compileCpuPrograms(): Promise<string> {
-  return compilePrograms('test/bench/cpu/programs', 'bench/cpu');
+/** The class with its program compiled. `smaller`: a generated program and its calls are divided by it, for tests. */
+export async function cpuWorkload(one: CpuClass, smaller = 1): Promise<Workload> {
+  if (one.generated === undefined) {
+    const folder = await compilePrograms('test/bench/cpu/programs', 'bench/cpu');
+    return { ...one, program: path.join(folder, one.name), arguments: (count) => [String(count)] };
+  }
+  const { functions, calls } = one.generated;
+  const folder = smaller === 1 ? 'bench/generated' : 'bench/generated-small';
+  const program = await generateProgram(folder, one.name, functions / smaller);
+  return { ...one, program, arguments: null, everyRun: [String(Math.ceil(calls / smaller))] };
+}
+
+export async function cpuWorkloads(): Promise<readonly Workload[]> {
+  const workloads: Workload[] = [];
+  for (const one of cpuClasses) workloads.push(await cpuWorkload(one));
+  return workloads;
 }

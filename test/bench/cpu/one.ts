@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Engine, engines } from '../../support/engines.ts';
 import { TestMachine } from '../../support/sessions.ts';
-import { compileCpuPrograms, cpuClasses } from './classes.ts';
+import { cpuClasses, cpuWorkload } from './classes.ts';
 
 /** Function, and the place in the sources by way of the bundle's source map. */
 function placeOf({ functionName, url, lineNumber, columnNumber }: Runtime.CallFrame): string {
@@ -44,11 +44,19 @@ if (chosen === undefined || !engines.includes(engine)) {
   console.error(`classes: ${cpuClasses.map(({ name }) => name).join(' ')}\nengines: ${engines.join(' ')}`);
   process.exit(2);
 }
-const count = values.count ?? String(Math.max(1, Math.round(chosen.nativeCount * SHARE_OF_NATIVE)));
-const program = path.join(await compileCpuPrograms(), chosen.name);
+const workload = await cpuWorkload(chosen);
+const [count, times] =
+  workload.arguments === null
+    ? [workload.everyRun?.[0] ?? '0', values.count ?? '1']
+    : [values.count ?? String(Math.max(1, Math.round(chosen.nativeCount * SHARE_OF_NATIVE))), '1'];
+const { program } = workload;
 
 const system = TestMachine.boot({
-  command: ['sh', '-c', `echo begin; /bin/${chosen.name} ${count}`],
+  command: [
+    'sh',
+    '-c',
+    `echo begin; i=0; while [ $i -lt ${times} ]; do /bin/${chosen.name} ${count}; i=$((i+1)); done`,
+  ],
   seed: 1,
   engine,
   memoryBytes: MEMORY_BYTES,
