@@ -113,6 +113,8 @@ export interface MachineBackends {
 export interface MachineConfiguration {
   readonly memoryBytes: number;
   readonly engine: 'interpreter' | 'jit';
+  /** Host milliseconds, to say how long the compiler of the jit engine took; nothing in the guest depends on it. */
+  readonly stopwatch?: () => number;
   /** Virtual nanoseconds per retired instruction. */
   readonly nanosPerInstruction: number;
   /** Framebuffer geometry of GOP, 32 bits per pixel. */

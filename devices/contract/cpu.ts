@@ -134,6 +134,7 @@ export interface Cpu {
 
   /** Counters for --stats. */
   readonly statistics: CpuStatistics;
+  readonly compilerStatistics: CompilerStatistics;
 }
 
 export interface CpuStatistics {
@@ -142,4 +143,17 @@ export interface CpuStatistics {
   pageFaults: number;
   interrupts: number;
   systemCalls: number;
+}
+
+/** What the compiler to WebAssembly did; all zero for an engine without one. */
+export interface CompilerStatistics {
+  /** Regions compiled, and their WebAssembly code in bytes. */
+  regions: number;
+  codeBytes: number;
+  /** Instructions that compiled code retired; the others were interpreted. */
+  instructions: number;
+  /** Times that compiled code left an instruction to the interpreter. */
+  exits: number;
+  /** Host time spent compiling; 0 if nobody lent a stopwatch. */
+  compileMillis: number;
 }

@@ -4,7 +4,7 @@
 // CR0.PG = 0 addresses are physical), interrupts off, IDT and GDT empty. The 16- and 32-bit modes before it do not exist here.
 
 import type { PhysicalMemory } from '../base/physical-memory.ts';
-import { Access, type Cpu, type CpuStatistics, TrapKind } from '../contract/cpu.ts';
+import { Access, type CompilerStatistics, type Cpu, type CpuStatistics, TrapKind } from '../contract/cpu.ts';
 import type { DeviceSnapshot, Snapshotable } from '../contract/device.ts';
 import './interpreter/all.ts';
 import { BlockCache } from './interpreter/blocks.ts';
@@ -24,6 +24,7 @@ import { run } from './interpreter/engine.ts';
 import { AC, getFlags, IF } from './interpreter/flags.ts';
 import { deliver, deliverFault, interruptReturn, Source, systemReturn } from './interpreter/interrupts.ts';
 import { restoreFloatingPoint, saveFloatingPoint } from './interpreter/x87-state.ts';
+import { DEFAULT_COMPILE_THRESHOLD, Jit } from './jit/jit.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
 import {
   CR0,
@@ -51,7 +52,15 @@ export interface CpuOptions {
   readonly bus: CpuBus;
   /** Virtual time at core.instructionCount, for RDTSC; without it the counter counts instructions. */
   readonly nowNanos?: () => number;
+  /** 'jit' compiles hot code to WebAssembly; default: the interpreter alone. */
+  readonly engine?: 'interpreter' | 'jit';
+  /** A block that ran so often is compiled; 0: before it first runs (tests). */
+  readonly compileThreshold?: number;
+  /** Host milliseconds, for the time spent compiling; a figure for people, nothing depends on it. */
+  readonly stopwatch?: (() => number) | undefined;
 }
+
+const NO_COMPILER: CompilerStatistics = { regions: 0, codeBytes: 0, instructions: 0, exits: 0, compileMillis: 0 };
 
 /** The CPU in its reset state. */
 export function createCpu(options: CpuOptions): VirtualCpu {
@@ -64,10 +73,20 @@ export class VirtualCpu implements Cpu, Snapshotable {
   readonly selectors: Uint16Array;
   faultCode = 0;
   private readonly blocks: BlockCache;
+  private readonly jit: Jit | null;
 
   constructor(options: CpuOptions) {
     this.core = new CpuCore(options.memory, options.bus, options.nowNanos ?? null);
     this.blocks = new BlockCache(this.core);
+    this.jit =
+      options.engine === 'jit'
+        ? new Jit(
+            this.core,
+            this.blocks,
+            options.compileThreshold ?? DEFAULT_COMPILE_THRESHOLD,
+            options.stopwatch ?? null,
+          )
+        : null;
     this.generalRegisters = this.core.words.subarray(0, 32);
     this.selectors = this.core.selectors;
     this.reset();
@@ -105,9 +124,13 @@ export class VirtualCpu implements Cpu, Snapshotable {
     return statistics;
   }
 
+  get compilerStatistics(): CompilerStatistics {
+    return this.jit?.statistics ?? NO_COMPILER;
+  }
+
   run(budget: number): TrapKind {
     this.core.noticeMemoryChanges();
-    return run(this.core, this.blocks, budget);
+    return run(this.core, this.blocks, this.jit, budget);
   }
   chargeInstructions(count: number): void {
     this.core.instructionCount += count;

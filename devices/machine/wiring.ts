@@ -30,6 +30,7 @@ import { PciBackplane } from './pci-backplane.ts';
 export interface CpuSocket {
   readonly memory: PhysicalMemory;
   readonly engine: 'interpreter' | 'jit';
+  readonly stopwatch?: (() => number) | undefined;
   readonly bus: {
     portRead(port: number, width: AccessWidth): number;
     portWrite(port: number, width: AccessWidth, value: number): void;
@@ -58,6 +59,7 @@ export function buildMachine(
   const cpu = createCpu({
     memory,
     engine: configuration.engine,
+    stopwatch: configuration.stopwatch,
     bus: {
       portRead: (port, width) => ports.read(port, width),
       portWrite: (port, width, value) => ports.write(port, width, value),

@@ -10,7 +10,7 @@
 //   word 0  virtual page address (low 32 bits) | generation (12 bits; never 0)
 //   word 1  upper 32 bits of the virtual address
 //   word 2  physical page address (low 32 bits; RAM ends below 4 GiB)
-//   word 3  unused
+//   word 3  physical minus virtual address (mod 2^32), for compiled code
 // An entry holds when its generation is the current one of its kind, so a flush is one increment.
 //
 // Invariants: every entry maps RAM; its page has A (for write entries D too) set; a write entry's page was noted with
@@ -110,6 +110,7 @@ export class Mmu {
     this.entries[index] = (low & -PAGE_BYTES) | generation;
     this.entries[index + 1] = high;
     this.entries[index + 2] = physical & -PAGE_BYTES;
+    this.entries[index + 3] = ((physical & -PAGE_BYTES) - (low & -PAGE_BYTES)) | 0;
   }
 
   /**
@@ -187,6 +188,39 @@ export class Mmu {
     const frameHigh = (entryHigh & 0xff) * 0x1_0000_0000;
     const offsetMask = level === 0 ? 0xfff : level === 1 ? 0x1fffff : 0x3fffffff;
     return (((entryLow & ~offsetMask) | (low & offsetMask)) >>> 0) + frameHigh;
+  }
+
+  /**
+   * Physical address that ring 3 would fetch from, or -1 if that would fault, lies outside RAM, or would have to set an A bit first:
+   * changes nothing.
+   */
+  peekFetch(low: number, high: number): number {
+    if (!this.paging) return -1;
+    const top = high >> 15;
+    if (top !== 0 && top !== -1) return -1;
+    const memory = this.memory;
+    const needed = PRESENT | USER | ENTRY_ACCESSED;
+    let table = this.rootTable;
+    for (let level = 3; level >= 0; level--) {
+      const slot =
+        level === 3
+          ? (high >>> 7) & 511
+          : level === 2
+            ? ((high << 2) | (low >>> 30)) & 511
+            : (low >>> (level === 1 ? 21 : 12)) & 511;
+      const entryLow = memory.read32(table + slot * 8) | 0;
+      const entryHigh = memory.read32(table + slot * 8 + 4) | 0;
+      if ((entryLow & needed) !== needed || (entryHigh & 0x800fffff) !== 0) return -1;
+      const large = level === 0 || (entryLow & ENTRY_LARGE) !== 0;
+      if (large) {
+        if (level === 3) return -1;
+        const offsetMask = level === 0 ? 0xfff : level === 1 ? 0x1fffff : 0x3fffffff;
+        const physical = ((entryLow & ~offsetMask) | (low & offsetMask)) >>> 0;
+        return physical < memory.sizeBytes ? physical : -1;
+      }
+      table = (entryLow & -PAGE_BYTES) >>> 0;
+    }
+    return -1;
   }
 
   private fail(access: number, code: number): number {

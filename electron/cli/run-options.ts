@@ -18,7 +18,7 @@ export interface RunOptions {
   readonly network: NetworkOption;
   readonly waitForNetwork: boolean;
   readonly pcap: string | null;
-  readonly engine: 'interpreter';
+  readonly engine: 'interpreter' | 'jit';
   readonly serial: string | null;
   readonly verbose: boolean;
   readonly environment: readonly string[];
@@ -43,7 +43,7 @@ Boots EuroOS headless. Without COMMAND: the EuroOS shell on stdin and stdout. Wi
   --net none|user|tap:NAME   network (default user)
   --wait-net          start COMMAND only when the network has an address
   --pcap FILE         record all frames
-  --engine interpreter       CPU engine
+  --engine jit|interpreter   how programs run: compiled to WebAssembly, or interpreted (default jit)
   --serial FILE       write the serial log to FILE; --verbose shows it on stderr
   --env K=V           set a variable in COMMAND's environment
   --cwd GUESTDIR      start COMMAND there (default: the home folder)
@@ -122,8 +122,9 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
   }
   if (values.help === true) return null;
   const network = parseNetwork(values.net ?? 'user');
-  if (values.engine !== undefined && values.engine !== 'interpreter')
-    throw new UsageError(`--engine ${values.engine}: this version has the interpreter only`);
+  const engine = values.engine ?? 'jit';
+  if (engine !== 'jit' && engine !== 'interpreter')
+    throw new UsageError(`--engine ${engine}: must be jit or interpreter`);
   if (values.seed !== undefined && network.kind === 'tap')
     throw new UsageError('--seed with --net tap: a live network cannot be repeated; use --net none or user');
   const user = values.user ?? 'user';
@@ -140,7 +141,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
     network,
     waitForNetwork: values['wait-net'] === true,
     pcap: values.pcap === undefined ? null : path.resolve(values.pcap),
-    engine: 'interpreter',
+    engine,
     serial: values.serial === undefined ? null : path.resolve(values.serial),
     verbose: values.verbose === true,
     environment: (values.env ?? []).map(parseEnvironment),

@@ -102,7 +102,7 @@ function initOptions(builtins: readonly string[]): InitOptions {
 
 function figuresOf(session: Session): RunFigures {
   const { machine, kernel } = session;
-  const { statistics } = machine.cpu;
+  const { statistics, compilerStatistics: compiler } = machine.cpu;
   const { counters } = machine;
   return {
     bootMs: session.bootMillis,
@@ -112,9 +112,11 @@ function figuresOf(session: Session): RunFigures {
     syscalls: statistics.systemCalls,
     tlbHits: statistics.tlbHits,
     tlbMisses: statistics.tlbMisses,
-    jitRegions: 0,
-    jitCodeBytes: 0,
-    jitCompileMs: 0,
+    jitRegions: compiler.regions,
+    jitCodeBytes: compiler.codeBytes,
+    jitCompileMs: compiler.compileMillis,
+    jitInstructions: compiler.instructions,
+    jitExits: compiler.exits,
     ...counters,
     bootServiceCallsAfterExit: machine.bootServiceCallsAfterExit,
     // Hashing all memory takes a while: only for those who look at it.
@@ -154,6 +156,7 @@ function run(): HeadlessEnd {
       configuration: {
         memoryBytes: data.memoryBytes,
         engine: data.engine,
+        stopwatch: () => performance.now(),
         nanosPerInstruction: 1,
         framebufferWidth: 1024,
         framebufferHeight: 768,

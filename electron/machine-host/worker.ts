@@ -157,7 +157,8 @@ function run(): void {
     const session = new Session({
       configuration: {
         memoryBytes: settings.memoryBytes,
-        engine: 'interpreter',
+        engine: settings.engine,
+        stopwatch: () => performance.now(),
         nanosPerInstruction: 1,
         framebufferWidth: settings.framebufferWidth,
         framebufferHeight: settings.framebufferHeight,

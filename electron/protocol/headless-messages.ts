@@ -37,7 +37,7 @@ export interface HeadlessWorkerData {
   readonly disk: string | null;
   readonly additions: readonly { readonly host: string; readonly guest: string }[];
   readonly memoryBytes: number;
-  readonly engine: 'interpreter';
+  readonly engine: 'interpreter' | 'jit';
   readonly network:
     | { readonly kind: 'none' }
     | { readonly kind: 'user' }
@@ -66,6 +66,9 @@ export interface RunFigures {
   tlbHits: number;
   tlbMisses: number;
   jitRegions: number;
+  /** Instructions that compiled code retired, and how often it left one to the interpreter. */
+  jitInstructions: number;
+  jitExits: number;
   jitCodeBytes: number;
   jitCompileMs: number;
   framesIn: number;

@@ -63,7 +63,7 @@ function setLazy(
   w[HIGH] = rHigh;
 }
 
-const add: BinaryOperation = (core, width, aLow, aHigh, bLow, bHigh) => {
+export const add: BinaryOperation = (core, width, aLow, aHigh, bLow, bHigh) => {
   const low = narrow(width, (aLow + bLow) | 0);
   const high = width === 8 ? (aHigh + bHigh + carryOut(low, aLow)) | 0 : low >> 31;
   setLazy(core, LazyKind.add, aLow, aHigh, bLow, bHigh, low, high);
@@ -77,7 +77,7 @@ export const subtract: BinaryOperation = (core, width, aLow, aHigh, bLow, bHigh)
   return low;
 };
 
-const addWithCarry: BinaryOperation = (core, width, aLow, aHigh, bLow, bHigh) => {
+export const addWithCarry: BinaryOperation = (core, width, aLow, aHigh, bLow, bHigh) => {
   const carryIn = carry(core);
   const sumLow = (aLow >>> 0) + (bLow >>> 0) + carryIn;
   const wideLow = sumLow | 0;
@@ -103,7 +103,7 @@ const addWithCarry: BinaryOperation = (core, width, aLow, aHigh, bLow, bHigh) =>
   return low;
 };
 
-const subtractWithBorrow: BinaryOperation = (core, width, aLow, aHigh, bLow, bHigh) => {
+export const subtractWithBorrow: BinaryOperation = (core, width, aLow, aHigh, bLow, bHigh) => {
   const borrowIn = carry(core);
   const differenceLow = (aLow >>> 0) - (bLow >>> 0) - borrowIn;
   let low = differenceLow | 0;
@@ -206,7 +206,7 @@ function binary(operation: BinaryOperation, writes: boolean): HandlerSelector {
 /** result = op(a): low word returned, upper in HIGH. */
 type UnaryOperation = (core: CpuCore, width: number, aLow: number, aHigh: number) => number;
 
-const increment: UnaryOperation = (core, width, aLow, aHigh) => {
+export const increment: UnaryOperation = (core, width, aLow, aHigh) => {
   const w = core.words;
   const carryBit = carry(core);
   const low = narrow(width, (aLow + 1) | 0);
@@ -215,7 +215,7 @@ const increment: UnaryOperation = (core, width, aLow, aHigh) => {
   setLazy(core, LazyKind.increment, aLow, aHigh, 0, 0, low, high);
   return low;
 };
-const decrement: UnaryOperation = (core, width, aLow, aHigh) => {
+export const decrement: UnaryOperation = (core, width, aLow, aHigh) => {
   const w = core.words;
   const carryBit = carry(core);
   const low = narrow(width, (aLow - 1) | 0);

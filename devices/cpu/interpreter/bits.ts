@@ -1,10 +1,10 @@
 // BT BTS BTR BTC, BSF BSR, POPCNT, CRC32 (SDM vol. 2).
 
 import type { Handler, HandlerSelector, Instruction } from '../decode/instruction.ts';
-import { FLAGS, HIGH } from '../state-layout.ts';
+import { HIGH } from '../state-layout.ts';
 import { loadWidth, readReg, readRegister, readRm, storeWidth, writeReg, writeRegister } from './access.ts';
 import type { CpuCore } from './core.ts';
-import { ARITHMETIC, CF, getFlags, setFlags, ZF } from './flags.ts';
+import { CF, setFlags, setLogic, ZF, zero } from './flags.ts';
 import { effectiveAddress } from './operands.ts';
 import { registerHandlers } from './registry.ts';
 
@@ -13,9 +13,9 @@ function changeBit(kind: number, word: number, mask: number): number {
   return kind === 0 ? word : kind === 1 ? word | mask : kind === 2 ? word & ~mask : word ^ mask;
 }
 
-function setCarryOnly(core: CpuCore, bit: boolean): void {
-  const flags = getFlags(core);
-  core.words[FLAGS] = bit ? flags | CF : flags & ~CF;
+/** CF is the bit, ZF stays, the others (undefined in the SDM) become 0: cheap for every engine. */
+function setBitFlags(core: CpuCore, bit: boolean): void {
+  setFlags(core, (zero(core) ? ZF : 0) | (bit ? CF : 0));
 }
 
 function bitOperation(core: CpuCore, i: Instruction, offsetLow: number, offsetHigh: number, beyond: boolean): void {
@@ -55,7 +55,7 @@ function bitOperation(core: CpuCore, i: Instruction, offsetLow: number, offsetHi
     if (i.memory) storeWidth(core, width, addressLow, addressHigh, newLow, newHigh);
     else writeRegister(core, width, i.rmWord, i.rmByte, newLow, newHigh);
   }
-  setCarryOnly(core, was);
+  setBitFlags(core, was);
 }
 const bitByRegister: Handler = (core, i) => {
   const low = readReg(core, i, i.width);
@@ -64,13 +64,16 @@ const bitByRegister: Handler = (core, i) => {
 const bitByImmediate: Handler = (core, i) => bitOperation(core, i, i.immediateLow, 0, false);
 const bits: HandlerSelector = (i) => (i.row.operands[1] === 'Ib' ? bitByImmediate : bitByRegister);
 
-/** A zero source sets ZF and leaves the destination unchanged, as processors do (undefined in the SDM). */
+/**
+ * A zero source sets ZF and leaves the destination unchanged, as processors do (undefined in the SDM); the other flags, undefined too,
+ * are those of a logic operation on the source.
+ */
 const scanForward: Handler = (core, i) => {
   const low = readRm(core, i, i.width);
   const high = core.words[HIGH];
   const source = i.width === 2 ? low & 0xffff : low;
   const empty = (source | (i.width === 8 ? high : 0)) === 0;
-  setFlags(core, (getFlags(core) & ARITHMETIC & ~ZF) | (empty ? ZF : 0));
+  setLogic(core, low, high);
   if (empty) return;
   const index = source !== 0 ? 31 - Math.clz32(source & -source) : 63 - Math.clz32(high & -high);
   writeReg(core, i, i.width, index, 0);
@@ -80,7 +83,7 @@ const scanReverse: Handler = (core, i) => {
   const high = i.width === 8 ? core.words[HIGH] : 0;
   const source = i.width === 2 ? low & 0xffff : low;
   const empty = (source | high) === 0;
-  setFlags(core, (getFlags(core) & ARITHMETIC & ~ZF) | (empty ? ZF : 0));
+  setLogic(core, low, core.words[HIGH]);
   if (empty) return;
   writeReg(core, i, i.width, high !== 0 ? 63 - Math.clz32(high) : 31 - Math.clz32(source), 0);
 };

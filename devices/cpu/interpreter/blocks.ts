@@ -9,6 +9,8 @@
 import { PAGE_BYTES, PAGE_SHIFT } from '../../base/physical-memory.ts';
 import { decode, MAXIMUM_LENGTH, NEED_MORE } from '../decode/decoder.ts';
 import type { Instruction } from '../decode/instruction.ts';
+import type { CompiledCode } from '../jit/jit.ts';
+import { addressKey, Ending, endingOf } from '../jit/region.ts';
 import type { CpuCore } from './core.ts';
 
 /** Longer runs are cut, so that decoding ahead stays cheap. */
@@ -16,6 +18,8 @@ const MAXIMUM_BLOCK = 64;
 /** All blocks are dropped when more instructions than this are held (about 200 bytes each). */
 const MAXIMUM_INSTRUCTIONS = 400_000;
 const CACHE_MASK = 0x3fff;
+/** Targets of an indirect jump that are remembered. */
+const MAXIMUM_TARGETS = 64;
 
 export class Block {
   readonly ripLow: number;
@@ -28,6 +32,13 @@ export class Block {
   /** Physical page of the part beyond the page boundary, -1 if none. */
   readonly secondPage: number;
   readonly firstPage: number;
+  /** How often it was interpreted (while there is a compiler). */
+  count = 0;
+  /** The region that begins here. */
+  compiled: CompiledCode | null = null;
+  /** Where its indirect jump went so far, in pairs low, high. */
+  readonly targets: number[] = [];
+  readonly endsIndirect: boolean;
 
   constructor(ripLow: number, ripHigh: number, code: readonly Instruction[], firstPage: number, secondPage: number) {
     this.ripLow = ripLow;
@@ -36,6 +47,14 @@ export class Block {
     this.firstPage = firstPage;
     this.secondPage = secondPage;
     this.endsWithJump = code[code.length - 1].row.endsBlock === true;
+    this.endsIndirect = endingOf(code[code.length - 1]) === Ending.indirect;
+  }
+
+  /** Its indirect jump went to an address. */
+  noteTarget(low: number, high: number): void {
+    const { targets } = this;
+    for (let n = 0; n < targets.length; n += 2) if (targets[n] === low && targets[n + 1] === high) return;
+    if (targets.length < MAXIMUM_TARGETS * 2) targets.push(low, high);
   }
 }
 
@@ -54,6 +73,8 @@ export class BlockCache {
   private readonly pages = new Map<number, CodePage>();
   private instructions = 0;
   private readonly straddle = new Uint8Array(2 * MAXIMUM_LENGTH);
+  /** The blocks of a physical page (-1: of all pages) are about to go. */
+  onDrop: (page: number) => void = () => {};
 
   constructor(core: CpuCore) {
     this.core = core;
@@ -78,9 +99,20 @@ export class BlockCache {
     return block;
   }
 
+  /** The block at an address, if it was decoded and could be fetched without changing anything. */
+  known(ripLow: number, ripHigh: number): Block | undefined {
+    const physical = this.core.mmu.peekFetch(ripLow, ripHigh);
+    if (physical < 0) return undefined;
+    const page = physical >>> PAGE_SHIFT;
+    const owner = this.pages.get(page);
+    if (owner === undefined || owner.generation !== this.core.memory.codeGeneration[page]) return undefined;
+    return owner.blocks.get(addressKey(ripLow, ripHigh));
+  }
+
   /** Drops the blocks of a page (-1: of all pages). */
   drop(page: number): void {
     const memory = this.core.memory;
+    this.onDrop(page);
     if (page < 0) {
       for (const number of this.pages.keys()) memory.holdsCode[number] = 0;
       this.pages.clear();
@@ -132,7 +164,7 @@ export class BlockCache {
     const physical = core.translateFetch(ripLow, ripHigh);
     if (physical >= core.memory.sizeBytes) core.raiseInvalidOpcode();
     const page = physical >>> PAGE_SHIFT;
-    const address = ripHigh * 0x1_0000_0000 + (ripLow >>> 0);
+    const address = addressKey(ripLow, ripHigh);
     const known = this.current(page)?.blocks.get(address);
     if (known !== undefined) {
       if (known.secondPage < 0) return known;

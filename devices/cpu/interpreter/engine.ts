@@ -1,6 +1,7 @@
 // The loop of the reference interpreter: find a block, run it, count, trap.
 
 import { TrapKind } from '../../contract/cpu.ts';
+import type { Jit } from '../jit/jit.ts';
 import { DR6, FLAGS, RIP_HIGH, RIP_LOW, TLB_HITS } from '../state-layout.ts';
 import type { Block, BlockCache } from './blocks.ts';
 import { type CpuCore, faultSignal, Vector } from './core.ts';
@@ -13,11 +14,11 @@ const SINGLE_STEP = 0x4000;
 const MAXIMUM_SLICE = 0x0200_0000;
 
 /** Runs at most `budget` instructions from the current state; see Cpu.run. */
-export function run(core: CpuCore, blocks: BlockCache, budget: number): TrapKind {
+export function run(core: CpuCore, blocks: BlockCache, jit: Jit | null, budget: number): TrapKind {
   const end = core.instructionCount + budget;
   let kind: TrapKind = TrapKind.budget;
   while (kind === TrapKind.budget && core.instructionCount < end) {
-    kind = runSlice(core, blocks, Math.min(end, core.instructionCount + MAXIMUM_SLICE));
+    kind = runSlice(core, blocks, jit, Math.min(end, core.instructionCount + MAXIMUM_SLICE));
     core.statistics.tlbHits += core.words[TLB_HITS] >>> 0;
     core.words[TLB_HITS] = 0;
     if (core.exit === TrapKind.budget) break;
@@ -29,9 +30,11 @@ export function run(core: CpuCore, blocks: BlockCache, budget: number): TrapKind
  * Runs blocks from RIP until core.instructionCount reaches `limit` (more than it is now), core.exit is set or TF is on. A fault is
  * thrown with core.block and core.done saying where.
  */
-function runBlocks(core: CpuCore, blocks: BlockCache, limit: number): void {
+function runBlocks(core: CpuCore, blocks: BlockCache, jit: Jit | null, limit: number): void {
   const w = core.words;
   let block: Block | null = null;
+  /** Compiled code has stopped at an instruction that it cannot execute. */
+  let interpretNext = false;
   core.block = null;
   do {
     // Most jumps of a tight loop lead to its start.
@@ -39,6 +42,20 @@ function runBlocks(core: CpuCore, blocks: BlockCache, limit: number): void {
       core.block = null;
       block = blocks.find(w[RIP_LOW], w[RIP_HIGH]);
       core.block = block;
+    }
+    if (jit !== null) {
+      if (block.compiled === null) jit.noteRun(block);
+      const { compiled } = block;
+      if (compiled !== null && !interpretNext) {
+        const room = limit - core.instructionCount;
+        if (room >= compiled.minimumLeft && jit.usable(compiled)) {
+          core.block = null;
+          block = null;
+          interpretNext = jit.enter(compiled, room);
+          continue;
+        }
+      }
+      interpretNext = false;
     }
     const code = block.code;
     const length = code.length;
@@ -58,17 +75,18 @@ function runBlocks(core: CpuCore, blocks: BlockCache, limit: number): void {
     }
     core.instructionCount += done;
     core.done = 0;
+    if (jit !== null && block.endsIndirect && done === length) block.noteTarget(w[RIP_LOW], w[RIP_HIGH]);
   } while (core.exit < 0 && core.instructionCount < limit && (w[FLAGS] & TF) === 0);
 }
 
-function runSlice(core: CpuCore, blocks: BlockCache, end: number): TrapKind {
+function runSlice(core: CpuCore, blocks: BlockCache, jit: Jit | null, end: number): TrapKind {
   const w = core.words;
   core.exit = -1;
   try {
     while (core.instructionCount < end) {
       const stepping = (w[FLAGS] & TF) !== 0;
       core.instructionLimit = stepping ? core.instructionCount + 1 : end;
-      runBlocks(core, blocks, core.instructionLimit);
+      runBlocks(core, blocks, jit, core.instructionLimit);
       if (core.exit > TrapKind.budget) return core.exit as TrapKind;
       if (stepping) {
         w[DR6] |= SINGLE_STEP;

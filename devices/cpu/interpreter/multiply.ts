@@ -49,7 +49,7 @@ function subtractUpper(low: number, high: number): void {
 }
 
 /** Undefined flags follow the low result, as on many processors; CF = OF = the upper half matters. */
-function setProductFlags(core: CpuCore, low: number, high: number, significant: boolean): void {
+export function setProductFlags(core: CpuCore, low: number, high: number, significant: boolean): void {
   setFlags(core, (significant ? CF | OF : 0) | parityFlag(low) | (high < 0 ? SF : 0) | ((low | high) === 0 ? ZF : 0));
 }
 
@@ -99,7 +99,14 @@ const multiplyAccumulator =
   };
 
 /** Two- and three-operand IMUL: reg = a * b. */
-function multiplyInto(core: CpuCore, width: number, aLow: number, aHigh: number, bLow: number, bHigh: number): number {
+export function multiplyInto(
+  core: CpuCore,
+  width: number,
+  aLow: number,
+  aHigh: number,
+  bLow: number,
+  bHigh: number,
+): number {
   const w = core.words;
   if (width === 8) {
     multiplyWide(aLow, aHigh, bLow, bHigh, true);

@@ -19,7 +19,7 @@ function finish(core: CpuCore, low: number, high: number, carryBit: number, over
   return low;
 }
 
-const shiftLeft: ShiftOperation = (core, width, low, high, count) => {
+export const shiftLeft: ShiftOperation = (core, width, low, high, count) => {
   let rLow: number;
   let rHigh: number;
   let carryBit: number;
@@ -47,7 +47,7 @@ function bitOf(low: number, high: number, n: number): number {
   return n < 32 ? (low >>> n) & 1 : (high >>> (n - 32)) & 1;
 }
 
-const shiftRight: ShiftOperation = (core, width, low, high, count) => {
+export const shiftRight: ShiftOperation = (core, width, low, high, count) => {
   // OF is the sign of the original operand.
   const overflow = high < 0;
   if (width === 8) {
@@ -62,7 +62,7 @@ const shiftRight: ShiftOperation = (core, width, low, high, count) => {
   return finish(core, rLow, rLow >> 31, carryBit, overflow);
 };
 
-const shiftRightArithmetic: ShiftOperation = (core, width, low, high, count) => {
+export const shiftRightArithmetic: ShiftOperation = (core, width, low, high, count) => {
   const carryBit = bitOf(low, high, count - 1);
   if (width === 8) {
     const rLow = count < 32 ? (low >>> count) | (high << (32 - count)) : high >> (count - 32);

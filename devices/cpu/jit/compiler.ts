@@ -1,0 +1,487 @@
+// A region becomes one WebAssembly function.
+//
+//   block (result i32)                    leave: the number of the exit, 0 = go on at RIP through the dispatch cache
+//     [loop + br_table]                   dispatcher, only for irreducible loops (flow.ts)
+//       block* loop* if* …                blocks nested by dominance, jumps between them as br
+//   end
+//   store registers, flags, LEFT; return
+//
+// Instructions are counted per block, at its start. At loop headers the count is compared: unless the longest way to the next
+// header still fits, the function is left, and the interpreter runs up to the exact instruction.
+
+import type { Instruction } from '../decode/instruction.ts';
+import { MXCSR, RIP_LOW } from '../state-layout.ts';
+import { pushCondition, pushZero } from './emit-conditions.ts';
+import { floatEmitters } from './emit-float.ts';
+import { type Emitter, integerEmitters } from './emit-integer.ts';
+import { sseEmitters } from './emit-sse.ts';
+import { KIND_DYNAMIC } from './flag-kinds.ts';
+import { type FlowStructure, structureFlow } from './flow.ts';
+import type { JumpTable } from './jump-table.ts';
+import { Ending, type Region, type RegionBlock, type RegionTarget } from './region.ts';
+import { type BlockPlan, type ExitRecord, Translator, type TranslatorOptions } from './translator.ts';
+import { type Code, type FunctionBody, I32, I64, NO_RESULT, Op, V128 } from './wasm.ts';
+
+const emitters: ReadonlyMap<string, Emitter> = new Map(
+  Object.entries({ ...integerEmitters, ...sseEmitters, ...floatEmitters }),
+);
+
+/** Operations that compiled code executes itself (in some form); for tests and the coverage list. */
+export const compiledOperations: ReadonlySet<string> = new Set(emitters.keys());
+
+/** Indirect jumps with more targets than this get a table. */
+const LONGEST_CHAIN = 4;
+
+export interface CompileOptions extends TranslatorOptions {
+  /** Room for a table of an indirect jump, or null if there is none. */
+  readonly allocateTable: (targets: readonly RegionTarget[]) => JumpTable | null;
+}
+
+export interface CompiledRegion {
+  readonly body: FunctionBody;
+  readonly exits: readonly ExitRecord[];
+  /** The function may be entered while at least so many instructions are left. */
+  readonly minimumLeft: number;
+  readonly usesXmm: boolean;
+}
+
+interface Label {
+  readonly kind: 'loop' | 'block' | 'other';
+  readonly node: number;
+}
+
+const RSP = 4;
+const RCX = 1;
+
+/** Compiles a region of at least one instruction. */
+export function compileRegion(region: Region, options: CompileOptions): CompiledRegion {
+  return new RegionCompiler(region, options).compile();
+}
+
+class RegionCompiler {
+  private readonly region: Region;
+  private readonly t: Translator;
+  private readonly labels: Label[] = [];
+  private readonly plans: BlockPlan[] = [];
+  private readonly tables: (JumpTable | null)[];
+  private readonly kindIn: Int32Array;
+  private flow: FlowStructure;
+  /** Most instructions from the start of a block to the next counted header. */
+  private readonly distance: Int32Array;
+  private nextLocal = -1;
+
+  constructor(region: Region, options: CompileOptions) {
+    this.region = region;
+    this.t = new Translator(options);
+    const { blocks } = region;
+    this.tables = blocks.map((block) =>
+      block.targets.length > LONGEST_CHAIN ? options.allocateTable(block.targets) : null,
+    );
+    const labelled = new Set<number>();
+    blocks.forEach((block, n) => {
+      if (this.tables[n] !== null) for (const target of block.targets) labelled.add(target.block);
+    });
+    this.flow = structureFlow({ count: blocks.length, successors: (node) => blocks[node].successors, labelled });
+    this.kindIn = new Int32Array(blocks.length).fill(KIND_DYNAMIC);
+    this.distance = new Int32Array(blocks.length + 1);
+  }
+
+  compile(): CompiledRegion {
+    const { t, flow } = this;
+    const { blocks } = this.region;
+    for (const node of flow.order)
+      if (node < blocks.length) this.plans[node] = t.planBlock(blocks[node].code, () => this.emitBlock(node, true));
+    this.findFlagKinds();
+    this.measure();
+
+    const { code } = t;
+    code.op(Op.block);
+    code.op(I32);
+    this.labels.push({ kind: 'other', node: -1 });
+    if (flow.root === blocks.length) this.nextLocal = t.newLocal(I32);
+    this.emitTree(flow.root);
+    code.op(Op.unreachable);
+    code.op(Op.end);
+    this.labels.pop();
+    const result = t.newLocal(I32);
+    code.set(result);
+    t.epilogue();
+    code.get(result);
+
+    const whole = t.prologue();
+    if (t.usesFloat) this.loadFloatMode(whole);
+    whole.append(code.bytes.subarray(0, code.length));
+    return {
+      body: { locals: t.locals, code: whole.bytes.slice(0, whole.length) },
+      exits: t.exits,
+      minimumLeft: this.distance[0],
+      usesXmm: t.locals.includes(V128),
+    };
+  }
+
+  /** floatSlow = MXCSR is not "nearest, all masked, no DAZ, PE set". */
+  private loadFloatMode(target: Code): void {
+    this.t.loadWord(target, MXCSR, this.t.floatSlow);
+    target.get(this.t.floatSlow);
+    target.i32(0x7fe0);
+    target.op(Op.i32And);
+    target.i32(0x1fa0);
+    target.op(Op.i32Ne);
+    target.set(this.t.floatSlow);
+  }
+
+  // ------------------------------------------------------------------------------------------------ analysis
+
+  /** Kind of the flags at the start of each block: that of all its predecessors, or dynamic. */
+  private findFlagKinds(): void {
+    const { blocks } = this.region;
+    const UNKNOWN = -2;
+    const kinds = this.kindIn.fill(UNKNOWN);
+    kinds[0] = KIND_DYNAMIC;
+    // Nodes that the dispatcher reaches come from anywhere.
+    for (const node of this.flow.dispatched) kinds[node] = KIND_DYNAMIC;
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const node of this.flow.order) {
+        if (node >= blocks.length || kinds[node] === UNKNOWN) continue;
+        const out = this.plans[node].flagsOut ?? kinds[node];
+        for (const next of blocks[node].successors) {
+          const merged = kinds[next] === UNKNOWN || kinds[next] === out ? out : KIND_DYNAMIC;
+          if (merged !== kinds[next]) {
+            kinds[next] = merged;
+            changed = true;
+          }
+        }
+      }
+    }
+  }
+
+  private isCounted(node: number): boolean {
+    return this.flow.isLoopHeader[node] === 1 || this.flow.dispatched.includes(node);
+  }
+
+  private measure(): void {
+    const { order } = this.flow;
+    const { blocks } = this.region;
+    for (let index = order.length - 1; index >= 0; index--) {
+      const node = order[index];
+      if (node >= blocks.length) continue;
+      let rest = 0;
+      for (const next of blocks[node].successors) {
+        const forward = this.flow.position[next] > this.flow.position[node];
+        if (forward && !this.isCounted(next)) rest = Math.max(rest, this.distance[next]);
+      }
+      this.distance[node] = blocks[node].code.length + rest;
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------- nesting
+
+  private depthOf(kind: Label['kind'], node: number): number {
+    for (let n = this.labels.length - 1; n >= 0; n--)
+      if (this.labels[n].kind === kind && this.labels[n].node === node) return this.labels.length - 1 - n;
+    throw new Error(`cpu: no label for block ${node}`);
+  }
+  private open(opcode: number, label: Label): void {
+    this.t.code.op(opcode);
+    this.t.code.op(NO_RESULT);
+    this.labels.push(label);
+    this.t.leaveDepth = this.labels.length - 1;
+  }
+  private close(): void {
+    this.t.code.op(Op.end);
+    this.labels.pop();
+    this.t.leaveDepth = this.labels.length - 1;
+  }
+
+  private emitTree(node: number): void {
+    const header = this.flow.isLoopHeader[node] === 1;
+    if (header) this.open(Op.loop, { kind: 'loop', node });
+    this.emitWithin(node, 0);
+    if (header) this.close();
+  }
+
+  private emitWithin(node: number, child: number): void {
+    const children = this.flow.mergeChildren[node];
+    if (child === children.length) {
+      if (node === this.region.blocks.length) this.emitDispatcher();
+      else this.emitNode(node);
+      return;
+    }
+    this.open(Op.block, { kind: 'block', node: children[child] });
+    this.emitWithin(node, child + 1);
+    this.close();
+    this.emitTree(children[child]);
+  }
+
+  private emitDispatcher(): void {
+    const { code } = this.t;
+    const { dispatched } = this.flow;
+    code.get(this.nextLocal);
+    code.op(Op.brTable);
+    code.unsigned(dispatched.length - 1);
+    for (const node of dispatched) code.unsigned(this.depthOf('block', node));
+  }
+
+  private hasLabel(from: number, to: number): boolean {
+    return this.flow.isIrreducible(from, to) ? false : this.flow.isBackEdge(from, to) || this.flow.isMerge[to] === 1;
+  }
+  private labelDepth(from: number, to: number): number {
+    return this.flow.isBackEdge(from, to) ? this.depthOf('loop', to) : this.depthOf('block', to);
+  }
+
+  /** Control goes from one block to another; what follows in the code is not reached. */
+  private branch(from: number, to: number): void {
+    const { code } = this.t;
+    if (this.flow.isIrreducible(from, to)) {
+      code.i32(this.flow.dispatched.indexOf(to));
+      code.set(this.nextLocal);
+      code.br(this.depthOf('loop', this.region.blocks.length));
+    } else if (this.hasLabel(from, to)) code.br(this.labelDepth(from, to));
+    else this.emitTree(to);
+  }
+
+  /** Leaves for an address outside. */
+  private leaveTo(low: number, high: number): void {
+    this.t.storeConstantPair(RIP_LOW, low, high);
+    this.t.code.i32(0);
+    this.t.code.br(this.t.leaveDepth);
+  }
+  private branchOrLeave(from: number, to: number, low: number, high: number): void {
+    if (to >= 0) this.branch(from, to);
+    else this.leaveTo(low, high);
+  }
+
+  // -------------------------------------------------------------------------------------------------- blocks
+
+  private emitNode(node: number): void {
+    const { t } = this;
+    const { code } = t;
+    const block = this.region.blocks[node];
+    t.startBlock(block.code, this.plans[node], this.kindIn[node]);
+    if (this.isCounted(node)) {
+      code.get(t.left);
+      code.i32(this.distance[node]);
+      code.op(Op.i32LtS);
+      this.open(Op.if, { kind: 'other', node: -1 });
+      this.fixKind(t.kind);
+      this.leaveTo(block.low, block.high);
+      this.close();
+    }
+    if (block.code.length > 0) {
+      code.get(t.left);
+      code.i32(block.code.length);
+      code.op(Op.i32Sub);
+      code.set(t.left);
+    }
+    this.emitBlock(node, false);
+  }
+
+  /** The local of the kind becomes what is known now, for those who will not know. */
+  private fixKind(kind: number): void {
+    if (kind === KIND_DYNAMIC || !this.t.usesFlags) return;
+    this.t.code.i32(kind);
+    this.t.code.set(this.t.flagKindLocal);
+  }
+
+  /** All instructions of a block. When planning, control flow is left out: only the jump's own work counts. */
+  private emitBlock(node: number, planning: boolean): void {
+    const { t } = this;
+    const block = this.region.blocks[node];
+    const jumps = block.ending !== Ending.fallThrough && block.ending !== Ending.leave;
+    const straight = jumps ? block.code.length - 1 : block.code.length;
+    for (let index = 0; index < straight; index++) {
+      const i = t.startInstruction(index);
+      const emit = emitters.get(i.row.operation);
+      if (emit === undefined || !emit(t, i)) t.callInterpreter(i);
+    }
+    if (jumps) this.emitJump(node, block, t.startInstruction(straight), planning);
+    else if (!planning) {
+      const kind = t.kind;
+      t.endBlock();
+      this.fixKind(kind);
+      if (block.ending === Ending.fallThrough) this.branchOrLeave(node, block.next, block.nextLow, block.nextHigh);
+      else {
+        const exit = t.addExit({ low: block.nextLow, high: block.nextHigh, uncounted: 0, kind, instruction: null });
+        t.code.i32(exit);
+        t.code.br(t.leaveDepth);
+      }
+    }
+  }
+
+  private emitJump(node: number, block: RegionBlock, i: Instruction, planning: boolean): void {
+    const { t } = this;
+    const { code } = t;
+    if (block.ending === Ending.indirect) {
+      this.emitIndirect(node, block, i, planning);
+      return;
+    }
+    if (block.ending === Ending.call) {
+      this.pushReturnAddress(i);
+    } else if (block.ending === Ending.conditional) {
+      this.pushJumpCondition(i);
+      if (planning) {
+        code.op(Op.drop);
+        return;
+      }
+      const kind = t.kind;
+      t.endBlock();
+      // Both ways may lead where the kind is not known; the condition waits on the stack.
+      this.fixKind(kind);
+      if (block.taken >= 0 && this.hasLabel(node, block.taken)) code.brIf(this.labelDepth(node, block.taken));
+      else {
+        this.open(Op.if, { kind: 'other', node: -1 });
+        this.branchOrLeave(node, block.taken, i.immediateLow, i.immediateHigh);
+        this.close();
+      }
+      t.kind = kind;
+      this.branchOrLeave(node, block.next, block.nextLow, block.nextHigh);
+      return;
+    }
+    if (planning) return;
+    const kind = t.kind;
+    t.endBlock();
+    this.fixKind(kind);
+    this.branchOrLeave(node, block.taken, i.immediateLow, i.immediateHigh);
+  }
+
+  private pushJumpCondition(i: Instruction): void {
+    const { t } = this;
+    const { code } = t;
+    const operation = i.row.operation;
+    if (operation === 'jcc') {
+      pushCondition(t, i.parameter);
+      return;
+    }
+    if (operation !== 'jrcxz') {
+      // LOOPE and LOOPNE look at ZF, which the count does not touch.
+      t.getGeneral(RCX);
+      code.i64(1);
+      code.op(Op.i64Sub);
+      if (i.address32) {
+        code.op(Op.i32WrapI64);
+        code.op(Op.i64ExtendI32U);
+      }
+      t.setGeneral(RCX);
+    }
+    t.getGeneral(RCX);
+    if (i.address32) {
+      code.op(Op.i32WrapI64);
+      code.op(Op.i32Eqz);
+    } else code.op(Op.i64Eqz);
+    if (operation === 'jrcxz') return;
+    code.op(Op.i32Eqz);
+    if (operation === 'loop') return;
+    pushZero(t);
+    if (operation === 'loopne') code.op(Op.i32Eqz);
+    code.op(Op.i32And);
+  }
+
+  private pushReturnAddress(i: Instruction): void {
+    const { t } = this;
+    const { code } = t;
+    const at = t.accessRegister(RSP, -8, 8, true);
+    code.get(at.host);
+    code.i64Pair(i.nextLow, i.nextHigh);
+    t.storePushed(8, at);
+    this.moveStack(-8);
+  }
+  private moveStack(bytes: number): void {
+    this.t.getGeneral(RSP);
+    this.t.code.i64(bytes);
+    this.t.code.op(Op.i64Add);
+    this.t.setGeneralOffset(RSP, RSP, bytes);
+  }
+
+  /** RET, and JMP and CALL through register or memory. */
+  private emitIndirect(node: number, block: RegionBlock, i: Instruction, planning: boolean): void {
+    const { t } = this;
+    const { code } = t;
+    const operation = i.row.operation;
+    const target = t.temporary(I64);
+    if (operation === 'ret') {
+      t.loadRaw(8, t.accessRegister(RSP, 0, 8, false));
+    } else if (i.memory) t.loadRaw(8, t.access(i, 8, false));
+    else t.getGeneral(i.rm);
+    code.set(target);
+    // A target that is not canonical faults before anything changes.
+    t.exitBegin();
+    code.get(target);
+    code.i64(16);
+    code.op(Op.i64Shl);
+    code.i64(16);
+    code.op(Op.i64ShrS);
+    code.get(target);
+    code.op(Op.i64Ne);
+    t.exitIf();
+    if (operation === 'ret') this.moveStack(8 + (i.immediateLow & 0xffff));
+    else if (operation === 'callIndirect') this.pushReturnAddress(i);
+    if (planning) return;
+
+    const kind = t.kind;
+    this.fixKind(kind);
+    const table = this.tables[node];
+    if (table !== null) this.emitTable(node, block.targets, table, target);
+    else
+      for (const { low, high, block: to } of block.targets) {
+        code.get(target);
+        code.i64Pair(low, high);
+        code.op(Op.i64Eq);
+        if (this.hasLabel(node, to)) code.brIf(this.labelDepth(node, to));
+        else {
+          // The target's local is done with on this way, but not on the next: no temporaries are given back yet.
+          this.open(Op.if, { kind: 'other', node: -1 });
+          const saved = t.detachTemporaries();
+          this.branch(node, to);
+          t.attachTemporaries(saved);
+          this.close();
+        }
+        t.kind = kind;
+      }
+    code.i32(0);
+    code.get(target);
+    t.storePushedPair(RIP_LOW);
+    code.i32(0);
+    code.br(t.leaveDepth);
+    t.endBlock();
+  }
+
+  /** Through a table: straight to the blocks, or to the dispatcher where the flow is not reducible. */
+  private emitTable(node: number, targets: readonly RegionTarget[], table: JumpTable, target: number): void {
+    const { t } = this;
+    const { code } = t;
+    const { dispatched } = this.flow;
+    const numbers = targets.map((entry) => dispatched.indexOf(entry.block));
+    table.fill(targets, numbers);
+    const slot = t.temporary(I32);
+    code.get(target);
+    table.pushSlot(code);
+    code.tee(slot);
+    code.memory(Op.i64Load, table.offset);
+    code.get(target);
+    code.op(Op.i64Eq);
+    this.open(Op.if, { kind: 'other', node: -1 });
+    const direct = targets.map((entry) => !this.flow.isIrreducible(node, entry.block));
+    if (numbers.includes(-1)) {
+      this.open(Op.block, { kind: 'other', node: -1 });
+      code.get(slot);
+      code.memory(Op.i32Load, table.offset + 8);
+      code.op(Op.brTable);
+      code.unsigned(targets.length);
+      targets.forEach((entry, n) => code.unsigned(direct[n] ? this.labelDepth(node, entry.block) : 0));
+      code.unsigned(0);
+      this.close();
+      if (direct.includes(false)) this.branchByNumber(slot, table);
+      else code.op(Op.unreachable);
+    } else this.branchByNumber(slot, table);
+    this.close();
+  }
+
+  private branchByNumber(slot: number, table: JumpTable): void {
+    const { code } = this.t;
+    code.get(slot);
+    code.memory(Op.i32Load, table.offset + 12);
+    code.set(this.nextLocal);
+    code.br(this.depthOf('loop', this.region.blocks.length));
+  }
+}

@@ -1,0 +1,378 @@
+// The compiler's engine room: which blocks are hot, what is compiled, when compiled code may run, and what happens when it stops.
+//
+//   block ran COMPILE_THRESHOLD times ─► queue ─► (a few together) region ─► compiler ─► module ─► function number, dispatch cache
+//   engine.ts finds a block with compiled code ─► enter() ─► dispatcher ─► regions … ─► an exit ─► RIP, count and flags for the interpreter
+//
+// Invariants: compiled code runs in ring 3 only, and only while the pages it was made from are mapped as they were (checked once per
+// fetchKey by a walk that changes nothing: pages whose A bit is not set are left to the interpreter, which sets it). Code pages have
+// holdsCode = 1, so a write to one drops its regions before the next instruction. Whether and when something is compiled changes no
+// state of the guest: every tier counts and stops at the same instructions.
+
+import { HOST_AREA_BYTES, PAGE_SHIFT } from '../../base/physical-memory.ts';
+import type { CompilerStatistics } from '../../contract/cpu.ts';
+import type { Block, BlockCache } from '../interpreter/blocks.ts';
+import { type CpuCore, faultSignal, Vector } from '../interpreter/core.ts';
+import { CR0, CR4, LAZY_KIND, RIP_HIGH, RIP_LOW } from '../state-layout.ts';
+import { type CompiledRegion, compileRegion } from './compiler.ts';
+import { Dispatcher, MEMORY_PAGE_BYTES } from './dispatcher.ts';
+import { adoptFlags, KIND_DYNAMIC, offerFlags, settleFlags } from './flag-kinds.ts';
+import { JumpTableArea } from './jump-table.ts';
+import {
+  JIT_FUNCTION,
+  JIT_KEY,
+  JIT_LEFT,
+  JIT_READ_GENERATION,
+  JIT_WRITE_GENERATION,
+  MAXIMUM_FUNCTIONS,
+} from './layout.ts';
+import { addressKey, growRegion, type Region } from './region.ts';
+import type { ExitRecord } from './translator.ts';
+import { encodeModule, I32, type ImportedFunction } from './wasm.ts';
+
+export const DEFAULT_COMPILE_THRESHOLD = 50;
+/** A module costs a fixed time: regions wait for company, but not longer than so many instructions. */
+const QUEUE_LENGTH = 12;
+const QUEUE_INSTRUCTIONS = 20_000;
+/** Compiled code returns at least so often, so that V8 can replace its first code by the optimised one. */
+const LONGEST_RUN = 1_000_000;
+/** A shared look-up that fails so often is split into one for each access. */
+const SHARED_FAILURES = 24;
+/** WebAssembly bytes held at most; then all is dropped, and what is still hot compiled anew. */
+const CODE_BUDGET_BYTES = 48 * 1024 * 1024;
+
+/** Answers of a region that are no exit numbers. */
+const FAULT = -1;
+const AFTER = -2;
+
+interface CodePage {
+  /** Virtual page number and the physical page that it was mapped to. */
+  readonly virtual: number;
+  readonly physical: number;
+}
+
+/** A region that can run. */
+export class CompiledCode {
+  readonly entry: Block;
+  readonly number: number;
+  readonly pages: readonly CodePage[];
+  readonly exits: readonly ExitRecord[];
+  readonly minimumLeft: number;
+  readonly byteLength: number;
+  /** core.fetchKey at which the mapping was last found good; -1 = not. */
+  key = -1;
+  /** fetchKey at which it was found bad. */
+  badKey = -1;
+  failures = 0;
+
+  constructor(entry: Block, number: number, pages: readonly CodePage[], region: CompiledRegion) {
+    this.entry = entry;
+    this.number = number;
+    this.pages = pages;
+    this.exits = region.exits;
+    this.minimumLeft = region.minimumLeft;
+    this.byteLength = region.body.code.length;
+  }
+}
+
+interface Compilation {
+  readonly entry: Block;
+  readonly pages: CodePage[];
+  readonly region: CompiledRegion;
+}
+
+const imports: readonly ImportedFunction[] = [
+  { name: 'execute', type: { parameters: [I32], results: [I32] } },
+  { name: 'flags', type: { parameters: [], results: [I32] } },
+];
+
+export class Jit {
+  readonly threshold: number;
+  readonly statistics: CompilerStatistics = { regions: 0, codeBytes: 0, instructions: 0, exits: 0, compileMillis: 0 };
+  /** core.instructionCount at which waiting blocks are compiled; Infinity while none waits. */
+  compileAt = Number.POSITIVE_INFINITY;
+  private readonly core: CpuCore;
+  private readonly blocks: BlockCache;
+  private readonly stopwatch: (() => number) | null;
+  private readonly dispatcher: Dispatcher;
+  private readonly tables: JumpTableArea;
+  private readonly environment: {
+    memory: WebAssembly.Memory;
+    execute: (exit: number) => number;
+    flags: () => number;
+  };
+  private readonly functions: (CompiledCode | undefined)[] = [];
+  private freeNumbers: number[] = [];
+  private readonly byPage = new Map<number, Set<CompiledCode>>();
+  private readonly queue: Block[] = [];
+  private readonly ungrouped = new Set<number>();
+  private codeBytes = 0;
+  /** Where the last call of an interpreter's handler ended the run. */
+  private stopped: ExitRecord | null = null;
+
+  constructor(core: CpuCore, blocks: BlockCache, threshold: number, stopwatch: (() => number) | null) {
+    this.core = core;
+    this.blocks = blocks;
+    this.threshold = threshold;
+    this.stopwatch = stopwatch;
+    this.dispatcher = new Dispatcher(core.memory);
+    this.dispatcher.forget();
+    this.tables = new JumpTableArea(core.memory);
+    this.environment = {
+      memory: core.memory.wasmMemory,
+      execute: (exit: number) => this.execute(exit),
+      flags: () => settleFlags(core),
+    };
+    blocks.onDrop = (page) => this.drop(page);
+  }
+
+  // ---------------------------------------------------------------------------------------------- compiling
+
+  /** A block without compiled code is about to be interpreted. */
+  noteRun(block: Block): void {
+    if (block.count++ === this.threshold) {
+      this.request(block);
+      if (this.threshold === 0) this.compileAt = 0;
+    }
+    if (this.core.instructionCount >= this.compileAt) this.compileQueue();
+  }
+
+  /** A block has become hot. */
+  request(block: Block): void {
+    if (block.secondPage >= 0) return;
+    this.queue.push(block);
+    if (this.queue.length >= QUEUE_LENGTH) this.compileAt = 0;
+    else this.compileAt = Math.min(this.compileAt, this.core.instructionCount + QUEUE_INSTRUCTIONS);
+  }
+
+  /** Compiles what waits. */
+  compileQueue(): void {
+    const started = this.stopwatch?.() ?? 0;
+    const waiting = this.queue.splice(0);
+    this.compileAt = Number.POSITIVE_INFINITY;
+    if (
+      this.codeBytes > CODE_BUDGET_BYTES ||
+      this.functions.length - this.freeNumbers.length + waiting.length > MAXIMUM_FUNCTIONS
+    )
+      this.drop(-1);
+    const compilations: Compilation[] = [];
+    for (const block of waiting) {
+      const compilation = this.prepare(block);
+      if (compilation !== null) compilations.push(compilation);
+      else block.count = 1;
+    }
+    if (compilations.length > 0) this.instantiate(compilations);
+    if (this.stopwatch !== null) this.statistics.compileMillis += this.stopwatch() - started;
+  }
+
+  private prepare(block: Block): Compilation | null {
+    if (block.compiled !== null || this.blocks.known(block.ripLow, block.ripHigh) !== block) return null;
+    const region = growRegion(block, (low, high) => this.blocks.known(low, high));
+    if (region.blocks[0].code.length === 0) return null;
+    const pages = this.pagesOf(region);
+    if (pages === null) return null;
+    return {
+      entry: block,
+      pages,
+      region: compileRegion(region, {
+        hostArea: this.core.memory.sizeBytes,
+        ungrouped: this.ungrouped,
+        allocateTable: (targets) => this.tables.allocate(targets),
+      }),
+    };
+  }
+
+  private pagesOf(region: Region): CodePage[] | null {
+    const pages: CodePage[] = [];
+    for (const virtual of region.pages) {
+      const physical = this.physicalPage(virtual);
+      if (physical < 0) return null;
+      pages.push({ virtual, physical });
+    }
+    return pages;
+  }
+
+  /** Physical page that ring 3 fetches from now, -1 if that would fault or set an A bit. */
+  private physicalPage(virtual: number): number {
+    const address = virtual * 4096;
+    const physical = this.core.mmu.peekFetch(address | 0, Math.floor(address / 0x1_0000_0000) | 0);
+    return physical < 0 ? -1 : physical >>> PAGE_SHIFT;
+  }
+
+  private instantiate(compilations: readonly Compilation[]): void {
+    const { memory } = this.core;
+    const bytes = encodeModule({
+      memoryPages: (memory.sizeBytes + HOST_AREA_BYTES) / MEMORY_PAGE_BYTES,
+      tableSize: 0,
+      imports,
+      type: { parameters: [], results: [I32] },
+      functions: compilations.map(({ region }) => region.body),
+    });
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.environment });
+    compilations.forEach(({ entry, pages, region }, n) => {
+      const number = this.freeNumbers.pop() ?? this.functions.length;
+      const code = new CompiledCode(entry, number, pages, region);
+      this.functions[number] = code;
+      entry.compiled = code;
+      for (const { physical } of pages) {
+        const known = this.byPage.get(physical);
+        if (known === undefined) this.byPage.set(physical, new Set([code]));
+        else known.add(code);
+      }
+      this.dispatcher.install(number, exports[`f${n}`], region.minimumLeft);
+      this.codeBytes += code.byteLength;
+      this.statistics.regions++;
+      this.statistics.codeBytes += code.byteLength;
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------- dropping
+
+  /** The code of a physical page has changed (-1: of all pages). */
+  private drop(page: number): void {
+    if (page < 0) {
+      for (const code of this.functions) if (code !== undefined) this.release(code);
+      this.byPage.clear();
+      this.functions.length = 0;
+      this.freeNumbers = [];
+      this.tables.clear();
+      this.dispatcher.forget();
+      this.queue.length = 0;
+      this.compileAt = Number.POSITIVE_INFINITY;
+      return;
+    }
+    const regions = this.byPage.get(page);
+    if (regions === undefined) return;
+    this.byPage.delete(page);
+    for (const code of regions) {
+      this.release(code);
+      this.functions[code.number] = undefined;
+      this.freeNumbers.push(code.number);
+    }
+  }
+
+  private release(code: CompiledCode): void {
+    if (code.entry.compiled === code) code.entry.compiled = null;
+    this.dispatcher.remove(code.number);
+    this.codeBytes -= code.byteLength;
+    for (const { physical } of code.pages) this.byPage.get(physical)?.delete(code);
+    // The key of the dispatch cache changes with every drop (BlockCache.drop), so that the number is not called again.
+  }
+
+  // -------------------------------------------------------------------------------------------------- running
+
+  /** True if the code may run now. */
+  usable(code: CompiledCode): boolean {
+    const { core } = this;
+    if (code.key === core.fetchKey) return true;
+    if (code.badKey === core.fetchKey) return false;
+    // SSE must be usable: CR0.EM, CR0.TS, CR4.OSFXSR. Ring 0 is the interpreter's.
+    const good =
+      (core.fetchKey & 1) !== 0 &&
+      (core.words[CR0] & 0xc) === 0 &&
+      (core.words[CR4] & 0x200) !== 0 &&
+      code.pages.every(({ virtual, physical }) => this.physicalPage(virtual) === physical);
+    if (good) code.key = core.fetchKey;
+    else code.badKey = core.fetchKey;
+    return good;
+  }
+
+  /**
+   * Runs compiled code from `code`'s entry (RIP is there) until it stops, for at most `left` instructions. RIP, flags and
+   * core.instructionCount are right afterwards. True: the instruction at RIP is the interpreter's to execute. Raises faults.
+   */
+  enter(code: CompiledCode, left: number): boolean {
+    const { core } = this;
+    const w = core.words;
+    const { entry } = code;
+    this.dispatcher.remember(entry.ripLow, entry.ripHigh, core.fetchKey, code.number);
+    offerFlags(core);
+    const run = Math.min(left, LONGEST_RUN);
+    w[JIT_LEFT] = run;
+    w[JIT_READ_GENERATION] = core.readGeneration;
+    w[JIT_WRITE_GENERATION] = core.writeGeneration;
+    w[JIT_KEY] = core.fetchKey;
+    const answer = this.dispatcher.run();
+    const done = run - w[JIT_LEFT];
+    core.instructionCount += done;
+    this.statistics.instructions += done;
+    if (answer === 0) {
+      adoptFlags(core);
+      return false;
+    }
+    this.statistics.exits++;
+    if (answer < 0) return this.afterHandler(answer);
+    const stoppedIn = this.functions[w[JIT_FUNCTION]] as CompiledCode;
+    const exit = stoppedIn.exits[answer - 1];
+    this.settle(exit, exit.uncounted);
+    if (exit.shared === true) this.sharedFailure(stoppedIn, exit);
+    return true;
+  }
+
+  /** State at an exit. */
+  private settle(exit: ExitRecord, uncounted: number): void {
+    const { core } = this;
+    const w = core.words;
+    w[RIP_LOW] = exit.low;
+    w[RIP_HIGH] = exit.high;
+    core.instructionCount -= uncounted;
+    this.statistics.instructions -= uncounted;
+    if (exit.kind !== KIND_DYNAMIC) w[LAZY_KIND] = exit.kind;
+    adoptFlags(core);
+  }
+
+  /** The handler that compiled code called has faulted, or ended the run. */
+  private afterHandler(answer: number): boolean {
+    const { core } = this;
+    const exit = this.stopped as ExitRecord;
+    const instruction = exit.instruction;
+    this.stopped = null;
+    adoptFlags(core);
+    core.words[RIP_LOW] = exit.low;
+    core.words[RIP_HIGH] = exit.high;
+    const uncounted = answer === AFTER ? exit.uncounted - 1 : exit.uncounted;
+    core.instructionCount -= uncounted;
+    this.statistics.instructions -= uncounted;
+    if (instruction === null) throw new Error('cpu: a handler stopped without an instruction');
+    if (answer === FAULT) {
+      // A bad address in the stack segment is #SS, not #GP (SDM vol. 1, 6.2.5).
+      if (core.nonCanonical && instruction.stackSegment) core.faultVector = Vector.stackFault;
+      throw faultSignal;
+    }
+    core.words[RIP_LOW] = instruction.nextLow;
+    core.words[RIP_HIGH] = instruction.nextHigh;
+    return false;
+  }
+
+  /** Called by compiled code: executes the instruction of an exit by its handler. 0 = go on. */
+  private execute(number: number): number {
+    const { core } = this;
+    const exit = (this.functions[core.words[JIT_FUNCTION]] as CompiledCode).exits[number - 1];
+    const instruction = exit.instruction;
+    if (instruction === null) throw new Error('cpu: compiled code calls no instruction');
+    const { flagsRead, flagsWritten } = instruction.row;
+    if (flagsRead !== undefined || flagsWritten !== undefined) settleFlags(core);
+    core.blockEnd = 1;
+    this.stopped = exit;
+    try {
+      instruction.execute(core, instruction);
+    } catch (signal) {
+      if (signal !== faultSignal) throw signal;
+      return FAULT;
+    } finally {
+      if (flagsWritten !== undefined) settleFlags(core);
+    }
+    return core.blockEnd === 0 || core.exit >= 0 ? AFTER : 0;
+  }
+
+  /** A look-up for several accesses keeps failing: they straddle a page boundary, or some of them may not be written. */
+  private sharedFailure(code: CompiledCode, exit: ExitRecord): void {
+    if (++code.failures < SHARED_FAILURES) return;
+    this.ungrouped.add(addressKey(exit.low, exit.high));
+    const { entry } = code;
+    this.release(code);
+    this.functions[code.number] = undefined;
+    this.freeNumbers.push(code.number);
+    this.core.invalidateFetches();
+    this.request(entry);
+  }
+}

@@ -1,0 +1,40 @@
+// What compiled code finds in the host area of guest memory (see ../state-layout.ts for the registers), and the words that only
+// compiled code and its dispatcher use.
+//
+//   words 320..   LEFT, generations, key, function: written by the engine before it enters compiled code
+//   0x40000       dispatch cache: 4096 entries of 16 bytes {RIP (8), key (4), function number (4)}
+//   0x50000       per function number: instructions that must be left to enter it (4 bytes each)
+//   0x60000       jump tables of indirect branches, up to the end of the host area
+
+import { HOST_AREA_BYTES } from '../../base/physical-memory.ts';
+import { USER_READ, USER_WRITE } from '../../mmu/mmu.ts';
+import { TLB_AREA_OFFSET } from '../state-layout.ts';
+
+/** Word indices in the state area. LEFT: instructions that may still run. */
+export const JIT_LEFT = 320;
+export const JIT_READ_GENERATION = 321;
+export const JIT_WRITE_GENERATION = 322;
+/** core.fetchKey at entry: only functions checked under it may run. */
+export const JIT_KEY = 323;
+/** Number of the function that ran last. */
+export const JIT_FUNCTION = 324;
+
+export const DISPATCH_CACHE_OFFSET = 0x40000;
+export const DISPATCH_ENTRIES = 4096;
+export const DISPATCH_MASK = DISPATCH_ENTRIES - 1;
+export const FUNCTION_LEFT_OFFSET = 0x50000;
+/** Functions that may exist at a time. */
+export const MAXIMUM_FUNCTIONS = 16384;
+export const JUMP_TABLES_OFFSET = 0x60000;
+export const JUMP_TABLES_BYTES = HOST_AREA_BYTES - JUMP_TABLES_OFFSET;
+
+/** Byte offsets of the fields of TLB entry 0, from the start of the host area. */
+export const TLB_READ_OFFSET = TLB_AREA_OFFSET + USER_READ * 4;
+export const TLB_WRITE_OFFSET = TLB_AREA_OFFSET + USER_WRITE * 4;
+/** Tag (8 bytes) at 0; difference between physical and virtual address (4 bytes) at 12. */
+export const TLB_DIFFERENCE = 12;
+
+/** Slot of the dispatch cache for an address. */
+export function dispatchSlot(low: number): number {
+  return (low ^ (low >>> 12)) & DISPATCH_MASK;
+}
