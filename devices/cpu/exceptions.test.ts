@@ -310,3 +310,12 @@ test('a snapshot restores the CPU', () => {
   cpu.run(1000);
   expect(cpu.readRegister(0)).toBe(later);
 });
+
+test('E4: MOVSXD with a 16-bit operand reads two bytes, also the last two of a page', () => {
+  machine.memory.write16(0x43fffe, 0x8001);
+  enterUser('66630425feff4300'); // movsxd ax,[0x43fffe]
+  const { cpu } = machine;
+  cpu.writeRegister(0, 0x11223344n);
+  expect(cpu.run(1)).toBe(TrapKind.budget);
+  expect(cpu.readRegister(0)).toBe(0x11228001n);
+});

@@ -374,7 +374,8 @@ export function registerMoves(): void {
     movzx16: extend(2, false),
     movsx8: extend(1, true),
     movsx16: extend(2, true),
-    movsxd: extend(4, true),
+    // With a 16-bit operand the source is r/m16 (SDM vol. 2, MOVSXD).
+    movsxd: (i) => extend(i.width === 2 ? 2 : 4, true)(i),
     lea: (i) => movesFast(i) ?? loadAddress,
     xchg: exchange,
     cmpxchg8b: () => pair8,
