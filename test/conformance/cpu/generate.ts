@@ -448,6 +448,7 @@ export function generateCase(seed: number, index: number, rows: readonly Instruc
       fx,
       window: builder.window,
       tolerance: toleranceOf(chosen, builder.ignored),
+      rows: chosen,
       text: chosen.map((row) => `${row.mnemonic ?? row.operation} ${row.operands.join(',')}`.trim()).join('; '),
     };
   }

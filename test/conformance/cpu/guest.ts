@@ -113,8 +113,9 @@ export class Guest {
     };
   }
 
-  /** Clears the data pages, as the harness finds them at its start. */
-  clearData(): void {
+  /** Code and data pages as the harness finds them at its start. */
+  clearPages(): void {
+    this.memory.fill(CODE_PHYSICAL, 4096, 0xcc);
     this.memory.fill(DATA_PHYSICAL, 8192, 0);
   }
 }

@@ -18,7 +18,8 @@ export function hostObstacle(): string | undefined {
 export function buildHarness(source: string): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'euroos-oracle-'));
   const binary = path.join(folder, 'harness');
-  execFileSync('gcc', ['-O2', '-static', '-o', binary, source]);
+  // Position-independent: at the usual 0x400000 it would lie where shifted addresses of a case lead.
+  execFileSync('gcc', ['-O2', '-fPIE', '-static-pie', '-o', binary, source]);
   return binary;
 }
 

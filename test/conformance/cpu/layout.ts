@@ -3,6 +3,8 @@
 //   input   16 x 8 general | 8 flags | 4 code length | 4 - | 48 code | 512 FXSAVE image | 512 window
 //   output  16 x 8 general | 8 rip | 8 flags | 8 cr2 | 4 vector | 4 error | 512 FXSAVE image | 512 window
 
+import type { InstructionRow } from '../../../devices/cpu/table/row.ts';
+
 export const CODE_PAGE = 0x1000_0000;
 export const CODE_ADDRESS = CODE_PAGE + 0x100;
 export const CODE_BYTES = 48;
@@ -41,6 +43,8 @@ export interface Case {
   readonly fx: Uint8Array;
   readonly window: Uint8Array;
   readonly tolerance: Tolerance;
+  /** What it is made of, for the exemptions. */
+  readonly rows: readonly InstructionRow[];
   /** Mnemonics and operand forms, for reports and counts. */
   readonly text: string;
 }
