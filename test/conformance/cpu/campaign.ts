@@ -1,57 +1,164 @@
-// The long run of the silicon oracle. Usage:
+// The long run of the silicon oracle, on all processors of the host. Usage: npm run campaign:cpu -- [OPTIONS]
 //
-//   node build/run-ts.mjs test/conformance/cpu/campaign.ts [--seed N] [--cases N] [--first N] [--case N] [--only TEXT] [--show N]
+//   --minutes N        how long (default 30); the batch in work is finished first
+//   --vectors N        end after so many vectors in all
+//   --seed N           which campaign (default 1)
+//   --resume           go on where the last run of this campaign ended
+//   --engine NAME      what runs the snippets on our side (default interpreter)
+//   --workers N        default 2
+//   --write            put the report into docs/CPU-CONFORMANCE.md at the end
+//   --show N           differences shown in full for each combination of instructions (default 1)
 //
-//   --seed, --first, --cases   which cases (default: seed 1, from 0, 100,000)
-//   --case N                   one case, shown in full
-//   --only TEXT                rows whose mnemonic matches this regular expression
-//   --show N                   differences shown in full for each mnemonic (default 1)
+//   --case SNIPPET.VECTOR   one vector again, with --seed and --only as it was reported
+//   --only TEXT             rows whose mnemonic matches this regular expression; nothing is kept of such a run
 //
-// Exit status 1 if there was a difference. A case is reproduced by its seed, number and --only.
+// Progress is kept in dist/oracle/. Exit status 1 if the campaign has a difference.
 
+import fs from 'node:fs';
 import path from 'node:path';
-import { testedRows } from './generate.ts';
-import { buildHarness, hostObstacle } from './host.ts';
-import { describeDifference, Guest, runBatch } from './oracle.ts';
+import { fileURLToPath } from 'node:url';
+import { isMainThread, Worker } from 'node:worker_threads';
+import { type Engine, engines, Guest } from './guest.ts';
+import { buildHarness, hostModel, hostObstacle } from './host.ts';
+import { type BatchResult, runBatch } from './oracle.ts';
+import {
+  addBatch,
+  BATCH_SNIPPETS,
+  newProgress,
+  type Progress,
+  readProgress,
+  resumeObstacle,
+  VECTORS_EACH,
+  writeProgress,
+} from './progress.ts';
+import { conformancePage } from './report.ts';
+import { testedRows } from './snippet.ts';
+import { serveBatches, type WorkerOrder } from './worker.ts';
 
-const BATCH = 4000;
+const SAVE_MILLIS = 20_000;
+const REPORT = 'docs/CPU-CONFORMANCE.md';
 
 function option(name: string, fallback: string): string {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
 }
+const flag = (name: string): boolean => process.argv.includes(`--${name}`);
 
-const obstacle = hostObstacle();
-if (obstacle !== undefined) {
-  console.error(obstacle);
+function refuse(reason: string): never {
+  console.error(reason);
   process.exit(2);
 }
+
 const seed = Number(option('seed', '1'));
-const single = option('case', '');
-const first = Number(single === '' ? option('first', '0') : single);
-const total = single === '' ? Number(option('cases', '100000')) : 1;
+const engine = option('engine', 'interpreter') as Engine;
 const shown = Number(option('show', '1'));
-const only = new RegExp(`^(${option('only', '.*')})$`);
-const rows = testedRows.filter((row) => only.test(row.mnemonic ?? row.operation));
-const harness = buildHarness(path.join(process.cwd(), 'test/conformance/cpu/harness.c'));
-const guest = new Guest();
-const counts = new Map<string, number>();
-const started = Date.now();
-let failed = 0;
-for (let done = 0; done < total; done += BATCH) {
-  const count = Math.min(BATCH, total - done);
-  for (const { item, lines } of runBatch(guest, { harness, seed, first: first + done, count, rows })) {
-    failed++;
-    const key = item.text;
-    const before = counts.get(key) ?? 0;
-    counts.set(key, before + 1);
-    if (before < shown) console.log(`${describeDifference(item, lines)}\n`);
+const shownOf = new Map<string, number>();
+
+function show(result: BatchResult): void {
+  for (const { text, report } of result.differences) {
+    const before = shownOf.get(text) ?? 0;
+    shownOf.set(text, before + 1);
+    if (before < shown) console.log(`${report}\n`);
   }
 }
-for (const [text, count] of [...counts].sort((a, b) => b[1] - a[1]))
-  console.log(`${String(count).padStart(7)}  ${text}`);
-const seconds = (Date.now() - started) / 1000;
-console.log(
-  `${total} cases, ${failed} differences, ${Math.round(total / seconds)} cases/s, ${rows.length} rows, seed ${seed}`,
-);
-process.exit(failed === 0 ? 0 : 1);
+
+/** One vector, or some rows only: in this thread, nothing is kept. */
+function runSelection(harness: string, only: string, single: string): number {
+  const pattern = new RegExp(`^(${only})$`);
+  const rows = testedRows.filter((row) => pattern.test(row.mnemonic ?? row.operation));
+  if (rows.length === 0) refuse(`no row of the table matches --only ${only}`);
+  const guest = new Guest(engine);
+  if (single !== '') {
+    const [first, firstVector = 0] = single.split('.').map(Number);
+    const result = runBatch(guest, { harness, seed, first, count: 1, firstVector, vectors: 1, rows });
+    show(result);
+    console.log(result.differences.length === 0 ? 'no difference' : 'they differ');
+    return result.differences.length;
+  }
+  const until = Date.now() + Number(option('minutes', '1')) * 60_000;
+  let vectors = 0;
+  let differing = 0;
+  for (let first = 0; Date.now() < until && vectors < Number(option('vectors', 'Infinity')); first += BATCH_SNIPPETS) {
+    const result = runBatch(guest, { harness, seed, first, count: BATCH_SNIPPETS, vectors: VECTORS_EACH, rows });
+    show(result);
+    vectors += result.vectors;
+    differing += result.differences.length;
+  }
+  for (const [text, count] of [...shownOf].sort((a, b) => b[1] - a[1])) console.log(`${count}  ${text}`);
+  console.log(`${vectors} vectors of ${rows.length} rows, ${differing} differences, seed ${seed}`);
+  return differing;
+}
+
+function beginOrResume(file: string): Progress {
+  const kept = flag('resume') ? readProgress(file) : undefined;
+  if (kept === undefined) return newProgress(seed, engine);
+  const reason = resumeObstacle(kept);
+  if (reason !== undefined) refuse(`${file} cannot be resumed: ${reason}`);
+  return kept;
+}
+
+/** Batches go to the workers in order and are added in order, so that progress is always a prefix of the campaign. */
+async function runCampaign(harness: string, progress: Progress, file: string): Promise<void> {
+  const started = Date.now();
+  const before = progress.seconds;
+  const until = started + Number(option('minutes', '30')) * 60_000;
+  const limit = Number(option('vectors', 'Infinity'));
+  const host = hostModel();
+  const done = new Map<number, BatchResult>();
+  let next = progress.batches;
+  let saved = started;
+  const save = (): void => {
+    progress.seconds = before + (Date.now() - started) / 1000;
+    writeProgress(file, progress);
+    saved = Date.now();
+    const rate = Math.round(progress.vectors / progress.seconds);
+    console.error(
+      `${progress.vectors} vectors of ${progress.batches * BATCH_SNIPPETS} snippets, ${progress.differing} differences, ${rate} a second`,
+    );
+  };
+  const lane = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const order: WorkerOrder = { harness, seed, engine };
+      const worker = new Worker(fileURLToPath(import.meta.url), { workerData: order });
+      const go = (): void => {
+        const planned = next * BATCH_SNIPPETS * VECTORS_EACH;
+        if (Date.now() < until && planned < limit) worker.postMessage(next++);
+        else void worker.terminate().then(() => resolve());
+      };
+      worker.on('message', (message: { batch: number; result: BatchResult }) => {
+        done.set(message.batch, message.result);
+        for (let ready = done.get(progress.batches); ready !== undefined; ready = done.get(progress.batches)) {
+          done.delete(progress.batches);
+          show(ready);
+          addBatch(progress, host, ready);
+        }
+        if (Date.now() - saved > SAVE_MILLIS) save();
+        go();
+      });
+      worker.on('error', reject);
+      go();
+    });
+  await Promise.all(Array.from({ length: Number(option('workers', '2')) }, lane));
+  save();
+}
+
+/** Returns the exit status. */
+async function main(): Promise<number> {
+  const obstacle = hostObstacle();
+  if (obstacle !== undefined) refuse(obstacle);
+  if (!engines.includes(engine)) refuse(`--engine is one of ${engines.join(', ')}`);
+  const harness = buildHarness(path.resolve('test/conformance/cpu/harness.c'));
+  const only = option('only', '');
+  const single = option('case', '');
+  if (only !== '' || single !== '') return runSelection(harness, only === '' ? '.*' : only, single) === 0 ? 0 : 1;
+  const file = path.resolve(`dist/oracle/campaign-${engine}-${seed}.json`);
+  const progress = beginOrResume(file);
+  await runCampaign(harness, progress, file);
+  for (const [text, count] of [...shownOf].sort((a, b) => b[1] - a[1])) console.log(`${count}  ${text}`);
+  console.log(`${progress.vectors} vectors in all, ${progress.differing} differences, seed ${seed}`);
+  if (flag('write')) fs.writeFileSync(REPORT, conformancePage(progress));
+  return progress.differing === 0 ? 0 : 1;
+}
+
+if (isMainThread) process.exit(await main());
+else serveBatches();

@@ -1,11 +1,23 @@
-// Compares what silicon and our CPU made of one case, and writes a report that is enough to see it again.
+// Compares what silicon and our CPU made of one vector, and writes a report that is enough to see it again.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { exemptionsFor, type Maker } from './exemptions.ts';
-import { type Case, CODE_ADDRESS, DATA_PAGES, FLAG_MASK, type Outcome, READ_ONLY_PAGE } from './layout.ts';
+import { type Exemption, exemptionsFor, type Maker } from './exemptions.ts';
+import {
+  CODE_ADDRESS,
+  DATA_PAGES,
+  FxOffset,
+  OUTCOME_BYTES,
+  Outcome,
+  OutcomeOffset,
+  READ_ONLY_PAGE,
+  rowText,
+  type Snippet,
+  VectorOffset,
+  type WindowRange,
+} from './layout.ts';
 
 const names = [
   'rax',
@@ -25,101 +37,90 @@ const names = [
   'r14',
   'r15',
 ];
-const C1 = 0x200;
 
 function hex(value: bigint | number, digits = 16): string {
   return value.toString(16).padStart(digits, '0');
 }
-
-interface Image {
-  readonly view: DataView;
-  readonly bytes: Uint8Array;
-}
-function imageOf(bytes: Uint8Array): Image {
-  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
-}
-function stackValue(image: Image, n: number): bigint {
-  return (BigInt(image.view.getUint16(40 + n * 16, true)) << 64n) | image.view.getBigUint64(32 + n * 16, true);
+function stackValue(view: DataView, fx: number, n: number): bigint {
+  const at = fx + FxOffset.stack + n * 16;
+  return (BigInt(view.getUint16(at + 8, true)) << 64n) | view.getBigUint64(at, true);
 }
 
-/** Distance of two 80-bit encodings in units in the last place; large if they are not neighbours. */
-function ulps(a: bigint, b: bigint): bigint {
-  // Without the explicit integer bit neighbours are adjacent numbers also across a power of two.
-  const fraction = 0x7fff_ffff_ffff_ffffn;
-  const difference = ((a >> 64n) << 63n) + (a & fraction) - (((b >> 64n) << 63n) + (b & fraction));
-  return difference < 0n ? -difference : difference;
+/** Makes equal what no pair of machines need have in common. */
+function normalise(outcome: Outcome, undefinedFlags: number): void {
+  outcome.flags &= ~undefinedFlags;
+  if (outcome.vector !== 14) return;
+  // Elsewhere the two address spaces differ in what is mapped for ring 0.
+  const { cr2 } = outcome;
+  if (cr2 < BigInt(DATA_PAGES) || cr2 >= BigInt(READ_ONLY_PAGE + 4096)) outcome.error |= 1;
 }
 
-function compareFloatingPoint(item: Case, silicon: Image, ours: Image, report: string[]): void {
-  const close = item.tolerance.extendedUlps;
-  const half = (name: string, at: number, ignored = 0): void => {
-    const a = silicon.view.getUint16(at, true) & ~ignored;
-    const b = ours.view.getUint16(at, true) & ~ignored;
-    if (a !== b) report.push(`${name}: silicon ${hex(a, 4)} ours ${hex(b, 4)}`);
+/** The differences, as lines; empty if there is none. */
+function differences(silicon: Outcome, ours: Outcome): string[] {
+  const report: string[] = [];
+  const check = (name: string, a: bigint | number, b: bigint | number, digits = 16): void => {
+    if (a !== b) report.push(`${name}: silicon ${hex(a, digits)} ours ${hex(b, digits)}`);
   };
-  half('fcw', 0);
-  half('fsw', 2, close > 0 ? C1 : 0);
-  half('ftw (abridged)', 4, 0xff00);
-  const mxcsr = silicon.view.getUint32(24, true);
-  if (mxcsr !== ours.view.getUint32(24, true))
-    report.push(`mxcsr: silicon ${hex(mxcsr, 4)} ours ${hex(ours.view.getUint32(24, true), 4)}`);
-  for (let n = 0; n < 8; n++) {
-    const a = stackValue(silicon, n);
-    const b = stackValue(ours, n);
-    if (a !== b && ulps(a, b) > BigInt(close)) report.push(`st${n}: silicon ${hex(a, 20)} ours ${hex(b, 20)}`);
+  check('vector', silicon.vector, ours.vector, 2);
+  check('rip', silicon.rip, ours.rip);
+  check('cr2', silicon.cr2, ours.cr2);
+  check('error code', silicon.error, ours.error, 4);
+  for (let n = 0; n < 16; n++) check(names[n], silicon.general(n), ours.general(n));
+  check('flags', silicon.flags, ours.flags, 3);
+  const { fx } = OutcomeOffset;
+  check('fcw', silicon.controlWord, ours.controlWord, 4);
+  check('fsw', silicon.statusWord, ours.statusWord, 4);
+  check('ftw (abridged)', silicon.bytes[fx + FxOffset.tags], ours.bytes[fx + FxOffset.tags], 2);
+  check('mxcsr', silicon.view.getUint32(fx + FxOffset.mxcsr, true), ours.view.getUint32(fx + FxOffset.mxcsr, true), 4);
+  for (let n = 0; n < 8; n++) check(`st${n}`, stackValue(silicon.view, fx, n), stackValue(ours.view, fx, n), 20);
+  for (let n = 0; n < 64; n++) {
+    const at = fx + FxOffset.xmm + n * 4;
+    check(`xmm${n >> 2}[${n & 3}]`, silicon.view.getUint32(at, true), ours.view.getUint32(at, true), 8);
   }
-  for (let n = 0; n < 16; n++) {
-    for (let lane = 0; lane < 4; lane++) {
-      const at = 160 + n * 16 + lane * 4;
-      const a = silicon.view.getUint32(at, true);
-      const b = ours.view.getUint32(at, true);
-      if (a === b) continue;
-      const difference = Math.abs(silicon.view.getFloat32(at, true) / ours.view.getFloat32(at, true) - 1);
-      if (difference <= item.tolerance.relativeError) continue;
-      report.push(`xmm${n}[${lane}]: silicon ${hex(a, 8)} ours ${hex(b, 8)}`);
-    }
-  }
+  const a = silicon.window;
+  const b = ours.window;
+  for (let n = 0; n < a.length && report.length <= 12; n++) check(`memory at window+${n}`, a[n], b[n], 2);
+  return report;
 }
+
+export interface Comparison {
+  /** What differs, as lines. */
+  readonly lines: readonly string[];
+  /** Exemptions without which it would have differed. */
+  readonly exempted: readonly Exemption[];
+}
+
+const nothing: Comparison = { lines: [], exempted: [] };
 
 /**
- * The differences, as lines; empty if silicon and we agree, apart from what is exempted for the maker of this silicon. May change
- * `ours`.
+ * Compares the outcomes at byte `at` of both, but for what is exempted for the maker of this silicon. Changes them where they may
+ * differ.
  */
-export function compareOutcomes(item: Case, maker: Maker, silicon: Outcome, ours: Outcome): string[] {
-  const report = strictDifferences(item, silicon, ours);
-  if (report.length === 0) return report;
-  const allowed = exemptionsFor(maker, item.rows);
-  if (allowed.length === 0) return report;
-  for (const { forgive } of allowed) forgive(silicon, ours);
-  return strictDifferences(item, silicon, ours);
-}
-
-function strictDifferences(item: Case, silicon: Outcome, ours: Outcome): string[] {
-  const report: string[] = [];
-  const check = (name: string, a: bigint | number, b: bigint | number): void => {
-    if (a !== b) report.push(`${name}: silicon ${hex(a)} ours ${hex(b)}`);
-  };
-  check('vector', silicon.vector, ours.vector);
-  check('rip', silicon.rip, ours.rip);
-  if (silicon.vector === ours.vector && silicon.vector === 14) {
-    // Instructions that touch memory in pieces begin with a piece of their choice.
-    const page = item.tolerance.pageOfFaultOnly ? 12n : 0n;
-    check('cr2', silicon.cr2 >> page, ours.cr2 >> page);
-    // Elsewhere the two address spaces differ in what is mapped for ring 0.
-    const known = silicon.cr2 >= BigInt(DATA_PAGES) && silicon.cr2 < BigInt(READ_ONLY_PAGE + 4096);
-    check('error code', known ? silicon.error : silicon.error | 1, known ? ours.error : ours.error | 1);
+export function compareOutcomes(
+  snippet: Snippet,
+  maker: Maker,
+  siliconBytes: Uint8Array,
+  oursBytes: Uint8Array,
+  at: number,
+  pointers: readonly WindowRange[] = [],
+): Comparison {
+  const equal = (): boolean =>
+    Buffer.compare(siliconBytes.subarray(at, at + OUTCOME_BYTES), oursBytes.subarray(at, at + OUTCOME_BYTES)) === 0;
+  if (equal()) return nothing;
+  const silicon = new Outcome(siliconBytes, at);
+  const ours = new Outcome(oursBytes, at);
+  normalise(silicon, snippet.undefinedFlags);
+  normalise(ours, snippet.undefinedFlags);
+  if (equal()) return nothing;
+  const exempted: Exemption[] = [];
+  const before = new Uint8Array(OUTCOME_BYTES);
+  for (const exemption of exemptionsFor(maker, snippet.rows)) {
+    before.set(ours.bytes);
+    exemption.forgive(silicon, ours, pointers);
+    if (Buffer.compare(before, ours.bytes) !== 0) exempted.push(exemption);
+    if (equal()) return { lines: [], exempted };
   }
-  for (let n = 0; n < 16; n++) check(names[n], silicon.general[n], ours.general[n]);
-  const flags = FLAG_MASK & ~item.tolerance.undefinedFlags;
-  check('flags', silicon.flags & flags, ours.flags & flags);
-  compareFloatingPoint(item, imageOf(silicon.fx), imageOf(ours.fx), report);
-  for (let n = 0; n < silicon.window.length; n++) {
-    if (silicon.window[n] === ours.window[n]) continue;
-    if (item.tolerance.ignoredMemory.some(([from, length]) => n >= from && n < from + length)) continue;
-    report.push(`memory at window+${n}: silicon ${hex(silicon.window[n], 2)} ours ${hex(ours.window[n], 2)}`);
-    if (report.length > 12) break;
-  }
-  return report;
+  return { lines: differences(silicon, ours), exempted };
 }
 
 /** Disassembly by binutils where there is one. */
@@ -140,22 +141,35 @@ function disassemble(code: Uint8Array): string {
   return result.stdout.toString().split('\n').slice(7).join('\n').trimEnd();
 }
 
-/** Everything one needs to see a difference again. */
-export function describeDifference(item: Case, differences: readonly string[]): string {
-  const image = imageOf(item.fx);
-  const lines = [
-    `${item.text}   --seed ${item.seed} --case ${item.index}`,
-    `  bytes ${Array.from(item.code, (byte) => hex(byte, 2)).join(' ')}`,
-    disassemble(item.code),
-    ...differences.map((line) => `  ${line}`),
-    `  in: fcw ${hex(image.view.getUint16(0, true), 4)} fsw ${hex(image.view.getUint16(2, true), 4)} tags ${hex(image.bytes[4], 2)} mxcsr ${hex(image.view.getUint32(24, true), 4)} flags ${hex(item.flags, 3)}`,
+/** What a snippet is made of, as text. */
+export function snippetText(snippet: Snippet): string {
+  return snippet.rows.map(rowText).join('; ');
+}
+
+/** Everything one needs to see a difference again. `input` holds the vector's machine state at byte `at`. */
+export function describeDifference(
+  snippet: Snippet,
+  vector: number,
+  input: Uint8Array,
+  at: number,
+  lines: readonly string[],
+): string {
+  const view = new DataView(input.buffer, input.byteOffset + at);
+  const { fx } = VectorOffset;
+  const text = [
+    `${snippetText(snippet)}   --seed ${snippet.seed} --case ${snippet.index}.${vector}`,
+    `  bytes ${Array.from(snippet.code, (byte) => hex(byte, 2)).join(' ')}`,
+    disassemble(snippet.code),
+    ...lines.map((line) => `  ${line}`),
+    `  in: fcw ${hex(view.getUint16(fx, true), 4)} fsw ${hex(view.getUint16(fx + 2, true), 4)} tags ${hex(view.getUint8(fx + 4), 2)} mxcsr ${hex(view.getUint32(fx + FxOffset.mxcsr, true), 4)} flags ${hex(view.getUint32(VectorOffset.flags, true), 3)}`,
   ];
-  for (let n = 0; n < 16; n += 4)
-    lines.push(`  in: ${[0, 1, 2, 3].map((k) => `${names[n + k]} ${hex(item.general[n + k])}`).join(' ')}`);
-  for (let n = 0; n < 8; n++) lines.push(`  in: st${n} ${hex(stackValue(image, n), 20)}`);
-  for (let n = 0; n < 16; n += 2)
-    lines.push(
-      `  in: ${[n, n + 1].map((k) => `xmm${k} ${hex(image.view.getBigUint64(168 + k * 16, true))}${hex(image.view.getBigUint64(160 + k * 16, true))}`).join(' ')}`,
-    );
-  return lines.join('\n');
+  const general = (n: number): string => `${names[n]} ${hex(view.getBigUint64(n * 8, true))}`;
+  const xmm = (n: number): string => {
+    const from = fx + FxOffset.xmm + n * 16;
+    return `xmm${n} ${hex(view.getBigUint64(from + 8, true))}${hex(view.getBigUint64(from, true))}`;
+  };
+  for (let n = 0; n < 16; n += 4) text.push(`  in: ${[n, n + 1, n + 2, n + 3].map(general).join(' ')}`);
+  for (let n = 0; n < 8; n++) text.push(`  in: st${n} ${hex(stackValue(view, fx, n), 20)}`);
+  for (let n = 0; n < 16; n += 2) text.push(`  in: ${[n, n + 1].map(xmm).join(' ')}`);
+  return text.join('\n');
 }

@@ -1,10 +1,11 @@
-// The silicon side: builds harness.c once and runs batches of cases through it.
+// The silicon side: builds harness.c once and runs batches through it.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { type Case, emitCase, INPUT_BYTES, OUTPUT_BYTES, type Outcome, parseOutcome } from './layout.ts';
+import type { Batch } from './batch.ts';
+import { OUTCOME_BYTES } from './layout.ts';
 
 /** Why the oracle cannot run here, undefined if it can. */
 export function hostObstacle(): string | undefined {
@@ -12,6 +13,13 @@ export function hostObstacle(): string | undefined {
   if (spawnSync('gcc', ['--version']).status !== 0) return 'the oracle needs gcc';
   const flags = /^flags\s*:(.*)$/m.exec(fs.readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
   return / sse4_2 /.test(`${flags} `) ? undefined : 'the oracle needs a host with SSE4.2';
+}
+
+/** The processor of this host, as it names itself. */
+export function hostModel(): string {
+  const field = (name: string): string =>
+    new RegExp(`^${name}\\s*: *(.*)$`, 'm').exec(fs.readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '?';
+  return `${field('model name')}, family ${field('cpu family')} model ${field('model')}`;
 }
 
 /** Compiles the harness into a temporary folder and returns its path. `source` is harness.c. */
@@ -23,17 +31,13 @@ export function buildHarness(source: string): string {
   return binary;
 }
 
-/** Runs the cases on the CPU of this host. */
-export function runOnHost(harness: string, cases: readonly Case[]): Outcome[] {
-  const input = new Uint8Array(8 + cases.length * INPUT_BYTES);
-  input.set([0x45, 0x4f, 0x43, 0x53]);
-  new DataView(input.buffer).setUint32(4, cases.length, true);
-  cases.forEach((item, n) => emitCase(input, 8 + n * INPUT_BYTES, item));
-  const result = spawnSync(harness, { input, maxBuffer: cases.length * OUTPUT_BYTES + 4096, timeout: 60_000 });
-  if (result.status !== 0 || result.stdout.length !== cases.length * OUTPUT_BYTES)
+/** Runs a batch on the CPU of this host; the outcomes of its vectors, one after the other. */
+export function runOnHost(harness: string, batch: Batch): Uint8Array {
+  const size = batch.vectors * OUTCOME_BYTES;
+  const result = spawnSync(harness, { input: batch.input, maxBuffer: size + 4096, timeout: 60_000 });
+  if (result.status !== 0 || result.stdout.length !== size)
     throw new Error(
-      `oracle: the harness ended with status ${result.status}, signal ${result.signal}, seed ${cases[0].seed}`,
+      `oracle: the harness ended with status ${result.status}, signal ${result.signal}; seed ${batch.snippets[0].seed}, snippets from ${batch.snippets[0].index}`,
     );
-  const bytes = new Uint8Array(result.stdout.buffer, result.stdout.byteOffset, result.stdout.length);
-  return cases.map((_, n) => parseOutcome(bytes, n * OUTPUT_BYTES));
+  return new Uint8Array(result.stdout.buffer, result.stdout.byteOffset, size);
 }

@@ -1,19 +1,32 @@
 // Random machine states, biased to the values where arithmetic goes wrong: powers of two and their neighbours, zeros, denormals,
 // infinities, NaNs of both kinds, unsupported 80-bit encodings, ties of rounding.
 
-/** A small seeded generator (mulberry32): the same seed gives the same cases everywhere. */
+/** A small seeded generator (sfc32): the same numbers give the same sequence everywhere. */
 export class Random {
-  private state: number;
-  constructor(seed: number) {
-    this.state = seed >>> 0;
+  private a = 0;
+  private b = 0;
+  private c = 0;
+  private counter = 1;
+
+  constructor(seed: number, first = 0, second = 0) {
+    this.restart(seed, first, second);
+  }
+  restart(seed: number, first = 0, second = 0): void {
+    this.a = seed | 0;
+    this.b = first | 0;
+    this.c = second | 0;
+    this.counter = 1;
+    // So many rounds are the generator's own recommendation for mixing the seed.
+    for (let n = 0; n < 12; n++) this.next();
   }
   /** 0 .. 2^32-1 */
   next(): number {
-    this.state = (this.state + 0x6d2b79f5) >>> 0;
-    let t = this.state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
+    const sum = (this.a + this.b + this.counter) | 0;
+    this.counter = (this.counter + 1) | 0;
+    this.a = this.b ^ (this.b >>> 9);
+    this.b = (this.c + (this.c << 3)) | 0;
+    this.c = (((this.c << 21) | (this.c >>> 11)) + sum) | 0;
+    return sum >>> 0;
   }
   below(limit: number): number {
     return this.next() % limit;
@@ -162,7 +175,7 @@ export function float80(random: Random): bigint {
 }
 
 /** 128 bits as floats of one size or as integers. */
-export function vector(random: Random): bigint {
+function vector(random: Random): bigint {
   const kind = random.below(10);
   let value = 0n;
   if (kind < 4) for (let n = 0; n < 4; n++) value = (value << 32n) | float32(random);
@@ -171,36 +184,35 @@ export function vector(random: Random): bigint {
   return value;
 }
 
-/** An FXSAVE image: x87 stack, control and status words, MXCSR, XMM. */
-export function fxImage(random: Random): Uint8Array {
-  const bytes = new Uint8Array(512);
-  const view = new DataView(bytes.buffer);
+/** The control and status words of a random FXSAVE image, at byte `at`: FCW, FSW, tags, MXCSR. */
+export function fxControl(random: Random, view: DataView, at: number): void {
   const maskedX87 = random.chance(80);
   const masks = maskedX87 ? 0x3f : random.below(64);
   const precision = random.chance(70) ? 3 : random.pick([0, 2, 3]);
-  view.setUint16(0, masks | 0x40 | (precision << 8) | (random.below(4) << 10), true);
+  view.setUint16(at, masks | 0x40 | (precision << 8) | (random.below(4) << 10), true);
   let flags = random.chance(50) ? 0 : random.below(64) & masks;
   if (random.chance(2)) flags |= random.below(64);
   const pending = (flags & ~masks & 0x3f) !== 0;
+  const top = random.below(8);
   view.setUint16(
-    2,
+    at + 2,
     flags |
       (random.chance(10) ? 0x40 : 0) |
-      ((random.below(16) << 8) & 0x4700) |
-      (random.below(8) << 11) |
+      ((random.below(16) << 8) & 0x700) |
+      (random.chance(50) ? 0x4000 : 0) |
+      (top << 11) |
       (pending ? 0x8080 : 0),
     true,
   );
-  const top = (view.getUint16(2, true) >> 11) & 7;
   // Mostly three to six values on the stack, sometimes full, empty or anything.
   const depth = random.chance(80) ? 2 + random.below(5) : random.below(9);
   let tags = 0;
   for (let n = 0; n < depth; n++) tags |= 1 << ((top + n) & 7);
   if (random.chance(5)) tags = random.below(256);
-  view.setUint8(4, tags);
+  view.setUint8(at + 4, tags);
   const mxMasks = random.chance(85) ? 0x3f : random.below(64);
   view.setUint32(
-    24,
+    at + 24,
     (random.chance(50) ? 0 : random.below(64)) |
       (random.chance(10) ? 0x40 : 0) |
       (mxMasks << 7) |
@@ -208,28 +220,39 @@ export function fxImage(random: Random): Uint8Array {
       (random.chance(10) ? 0x8000 : 0),
     true,
   );
-  view.setUint32(28, 0xffff, true);
-  const close = random.chance(30) ? float80(random) : 0n;
-  for (let n = 0; n < 8; n++) {
-    // Neighbours in exponent make cancellation and ties likely.
-    const value = close !== 0n && random.chance(50) ? close ^ (BigInt(random.below(16)) << 60n) : float80(random);
-    view.setBigUint64(32 + n * 16, value & 0xffff_ffff_ffff_ffffn, true);
-    view.setUint16(40 + n * 16, Number(value >> 64n), true);
-  }
-  for (let n = 0; n < 16; n++) {
-    const value = vector(random);
-    view.setBigUint64(160 + n * 16, value & 0xffff_ffff_ffff_ffffn, true);
-    view.setBigUint64(168 + n * 16, value >> 64n, true);
-  }
-  return bytes;
 }
 
-/** Memory contents: a mixture of everything. */
-export function fillWindow(random: Random, window: Uint8Array): void {
-  const view = new DataView(window.buffer, window.byteOffset, window.length);
-  for (let at = 0; at < window.length; at += 16) {
-    const value = random.chance(15) ? float80(random) : vector(random);
-    view.setBigUint64(at, value & 0xffff_ffff_ffff_ffffn, true);
-    view.setBigUint64(at + 8, value >> 64n, true);
+/**
+ * Values made once and drawn from many times: making them costs microseconds each, a vector needs seventy. A new pool for every
+ * stretch of a campaign keeps the variety.
+ */
+export class Pool {
+  static readonly size = 4096;
+  /** Two words each. */
+  readonly integers = new Uint32Array(2 * Pool.size);
+  /** Four words each. */
+  readonly vectors = new Uint32Array(4 * Pool.size);
+  /** 80-bit values in four words each, the last six bytes zero. */
+  readonly extended = new Uint32Array(4 * Pool.size);
+  readonly floats32 = new Uint32Array(Pool.size);
+  /** Two words each. */
+  readonly floats64 = new Uint32Array(2 * Pool.size);
+
+  constructor(random: Random) {
+    const integers = new BigUint64Array(this.integers.buffer);
+    const floats64 = new BigUint64Array(this.floats64.buffer);
+    const vectors = new BigUint64Array(this.vectors.buffer);
+    const extended = new BigUint64Array(this.extended.buffer);
+    for (let n = 0; n < Pool.size; n++) {
+      integers[n] = integer(random);
+      floats64[n] = float64(random);
+      this.floats32[n] = Number(float32(random));
+      const lanes = vector(random);
+      vectors[n * 2] = BigInt.asUintN(64, lanes);
+      vectors[n * 2 + 1] = lanes >> 64n;
+      const value = float80(random);
+      extended[n * 2] = BigInt.asUintN(64, value);
+      extended[n * 2 + 1] = value >> 64n;
+    }
   }
 }

@@ -1,0 +1,393 @@
+// Random snippets made from the instruction table: one instruction or a few, with operands in registers and in the window. A
+// snippet is a function of seed and number; the first row goes round the table, so that every entry comes up equally often.
+
+import { instructionTable } from '../../../devices/cpu/table/index.ts';
+import type { InstructionRow, OperandForm } from '../../../devices/cpu/table/row.ts';
+import { CODE_ADDRESS, CODE_BYTES, type Setup, type Snippet, WINDOW_ADDRESS, WINDOW_BYTES } from './layout.ts';
+import {
+  chooseAddress,
+  chooseBranchTarget,
+  encodeMemory,
+  type MemoryOperand,
+  memoryBytes,
+  planterOf,
+} from './operands.ts';
+import { stackSetup, stringSetup } from './setups.ts';
+import { integer, Random } from './values.ts';
+
+/** Operations that are not compared, and why. */
+export const excludedOperations: { readonly [operation: string]: string } = {
+  ...Object.fromEntries(
+    ['syscall', 'int', 'int1', 'int3', 'iret', 'sysret'].map((name) => [
+      name,
+      'used by the harness, or act on its kernel',
+    ]),
+  ),
+  ...Object.fromEntries(['cpuid', 'rdtsc', 'rdtscp', 'xgetbv'].map((name) => [name, 'answered differently by design'])),
+  ...Object.fromEntries(
+    ['sgdt', 'sidt', 'sldt', 'str', 'smsw'].map((name) => [name, 'emulated by the host kernel (UMIP)']),
+  ),
+  ...Object.fromEntries(
+    [
+      'popSegment',
+      'pushSegment',
+      'movFromSegment',
+      'movToSegment',
+      'rdfsbase',
+      'rdgsbase',
+      'wrfsbase',
+      'wrgsbase',
+      'swapgs',
+    ].map((name) => [name, 'segments are those of the harness']),
+  ),
+  ...Object.fromEntries(['ins', 'outs', 'in', 'out'].map((name) => [name, 'ports are those of the host'])),
+  clflush: 'has no effect that could be compared',
+};
+
+export const testedRows: readonly InstructionRow[] = instructionTable.filter(
+  (row) => !Object.hasOwn(excludedOperations, row.operation),
+);
+
+export const transcendental: ReadonlySet<string> = new Set([
+  'fsin',
+  'fcos',
+  'fsincos',
+  'fptan',
+  'fpatan',
+  'f2xm1',
+  'fyl2x',
+  'fyl2xp1',
+]);
+export const estimates: ReadonlySet<string> = new Set(['rcpps', 'rcpss', 'rsqrtps', 'rsqrtss']);
+/** Instructions that touch memory in pieces of an order of their own. */
+export const piecewise: ReadonlySet<string> = new Set([
+  'fxsave',
+  'fxrstor',
+  'fnsave',
+  'frstor',
+  'fnstenv',
+  'fldenv',
+  'maskmovdqu',
+  'maskmovq',
+  'enter',
+]);
+const environments: ReadonlySet<string> = new Set(['fnstenv', 'fldenv', 'fnsave', 'frstor']);
+const strings: ReadonlySet<string> = new Set(['movs', 'cmps', 'stos', 'lods', 'scas']);
+const aligned16: ReadonlySet<string> = new Set(['fxsave', 'fxrstor', 'cmpxchg16b']);
+const nearBranches: ReadonlySet<string> = new Set(['callIndirect', 'jmpIndirect', 'ret']);
+/** Registers as addresses without ModRM: prefix 67 concerns them. */
+const implicitAddress: ReadonlySet<string> = new Set([...strings, 'xlat', 'maskmovdqu', 'maskmovq', 'jrcxz']);
+const flagBits: { readonly [letter: string]: number } = { c: 1, p: 4, a: 16, z: 64, s: 128, o: 2048 };
+/** ES CS SS DS: without effect on addresses in 64-bit mode. */
+const idlePrefixes = [0x26, 0x2e, 0x36, 0x3e] as const;
+
+class Builder {
+  readonly bytes: number[] = [];
+  readonly random: Random;
+  readonly setups: Setup[] = [];
+  readonly inMemory: InstructionRow[] = [];
+  /** Registers that hold addresses and must not be given to a later operand. */
+  readonly used = new Set<number>();
+
+  constructor(random: Random) {
+    this.random = random;
+  }
+  byte(value: number): void {
+    this.bytes.push(value & 0xff);
+  }
+  little(value: number, count: number): void {
+    for (let n = 0; n < count; n++) this.byte(n < 4 ? value >> (n * 8) : value >> 31);
+  }
+}
+
+function emitImmediates(builder: Builder, row: InstructionRow, rexW: boolean, small: boolean, moffs32: boolean): void {
+  const random = builder.random;
+  for (const form of row.operands) {
+    const value = Number(BigInt.asIntN(32, integer(random)));
+    if (form === 'Ib')
+      builder.byte(
+        random.chance(50) && !(small && /^sh[lr]d$/.test(row.operation)) ? random.below(256) : random.below(16),
+      );
+    else if (form === 'Iw')
+      builder.little(
+        row.operation === 'enter' ? random.below(32) : row.operation === 'ret' ? random.below(64) : value,
+        2,
+      );
+    else if (form === 'Iz') builder.little(value, small ? 2 : 4);
+    else if (form === 'Iv') builder.little(value, rexW ? 8 : small ? 2 : 4);
+    else if (form === 'Jb') builder.byte(random.below(8));
+    else if (form === 'Jz') builder.little(random.below(8), 4);
+    else if (form === 'Ob' || form === 'Ov') {
+      builder.little(chooseAddress(random, 8, 1), 4);
+      if (!moffs32) builder.little(0, 4);
+    }
+  }
+}
+
+/** What an instruction needs in registers and on the stack, beside its memory operand. */
+function implicitSetup(builder: Builder, row: InstructionRow, small: boolean, address32: boolean): Setup | undefined {
+  const { used } = builder;
+  const operation = row.operation;
+  if (strings.has(operation)) return stringSetup(address32);
+  const stack = stackSetup(row);
+  if (stack !== undefined) {
+    used.add(4);
+    used.add(5);
+    return stack;
+  }
+  switch (operation) {
+    case 'maskmovdqu':
+    case 'maskmovq':
+      // Where the page of a masked-out byte is missing, the SDM leaves open whether there is a fault.
+      used.add(7);
+      return (state, random) => state.setGeneralNumber(7, WINDOW_ADDRESS + random.below(WINDOW_BYTES - 16));
+    case 'shld':
+    case 'shrd':
+      // A count above the operand size leaves everything undefined.
+      used.add(1);
+      return (state, random) =>
+        state.setGeneral(1, (state.general(1) & ~0xffn) | BigInt(random.below(small ? 17 : 70)));
+    case 'xlat':
+      return (state, random) => state.setGeneralNumber(3, WINDOW_ADDRESS + random.below(256));
+    case 'loop':
+    case 'loope':
+    case 'loopne':
+    case 'jrcxz':
+      return (state, random) => state.setGeneralNumber(1, random.below(3));
+    case 'fyl2xp1':
+      // Defined for |x| < 1 - sqrt(1/2) only.
+      return (state) => {
+        const at = state.fxAt + 41;
+        const exponent = state.view.getUint8(at);
+        if ((exponent & 0x7f) >= 0x3f && exponent !== 0x7f) state.view.setUint8(at, (exponent & 0x80) | 0x3e);
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** Prefixes of one instruction except REX. */
+interface Prefixes {
+  readonly bytes: number[];
+  readonly small: boolean;
+  readonly address32: boolean;
+  readonly gs: boolean;
+}
+
+function choosePrefixes(random: Random, row: InstructionRow, useMemory: boolean): Prefixes {
+  const forms = row.operands;
+  const sized = forms.some((form) => /^.[vz]$/.test(form)) || row.operation === 'cbw' || row.operation === 'cwd';
+  let small = row.prefix === undefined && (sized || environments.has(row.operation)) && random.chance(25);
+  // A near branch with 66 is 16 bit on AMD and 64 bit on Intel.
+  if (forms.some((form) => form[0] === 'J') || nearBranches.has(row.operation)) small = false;
+  const bytes: number[] = [];
+  const gs = useMemory && random.chance(5);
+  if (gs) bytes.push(0x65);
+  else if (random.chance(3) && forms[0]?.[0] !== 'J') bytes.push(random.pick(idlePrefixes));
+  const offset = forms.some((form) => form[0] === 'O');
+  const address32 = (useMemory || offset || implicitAddress.has(row.operation)) && random.chance(5);
+  if (address32) bytes.push(0x67);
+  if (small) bytes.push(0x66);
+  if (row.prefix === '66') bytes.push(0x66);
+  if (row.prefix === 'F2') bytes.push(0xf2);
+  if (row.prefix === 'F3') bytes.push(0xf3);
+  const locked =
+    row.lockable === true && useMemory ? random.chance(20) : row.privilege === undefined && random.below(200) === 0;
+  if (locked) bytes.push(0xf0);
+  if (strings.has(row.operation)) {
+    const repeat = random.below(3);
+    const compares = row.operation === 'cmps' || row.operation === 'scas';
+    if (repeat === 1) bytes.push(0xf3);
+    else if (repeat === 2 && compares) bytes.push(0xf2);
+  }
+  return { bytes, small, address32, gs };
+}
+
+/** The memory operand of an instruction: its encoding, and a setup that places and fills it. */
+function memoryOperand(
+  builder: Builder,
+  row: InstructionRow,
+  form: OperandForm,
+  reg: number,
+  rexW: boolean,
+  prefixes: Prefixes,
+): MemoryOperand {
+  const { random } = builder;
+  const size = memoryBytes(row, form, rexW, prefixes.small || row.prefix === '66');
+  const wide = aligned16.has(row.operation) || size === 16;
+  const bitOffset = /^bt/.test(row.operation) && row.operands[1] === 'Gv';
+  if (bitOffset) builder.used.add(reg);
+  const choose = (random: Random): number => {
+    const target = chooseAddress(random, size, wide ? 16 : random.pick([1, 4, 8]));
+    if (size === 512 && target >= WINDOW_ADDRESS && target < WINDOW_ADDRESS + 16)
+      return WINDOW_ADDRESS + (random.chance(5) ? 8 : 0);
+    return target;
+  };
+  const memory = encodeMemory(random, {
+    reg,
+    used: builder.used,
+    gs: prefixes.gs,
+    address32: prefixes.address32,
+    target: bitOffset ? WINDOW_ADDRESS + 192 + random.below(64) : choose(random),
+  });
+  const planter = planterOf(row, size);
+  const pointers = pointerRanges(row, prefixes.small);
+  builder.inMemory.push(row);
+  builder.setups.push((state, random, pool) => {
+    let target = memory.fixedTarget ?? choose(random);
+    if (bitOffset) {
+      // The bit offset is part of the address: keep it near.
+      state.setGeneral(reg, BigInt.asUintN(64, BigInt(random.below(1024) - 512)));
+      if (memory.fixedTarget === undefined) target = WINDOW_ADDRESS + 192 + random.below(64);
+    }
+    if (Math.floor(target / 4096) !== Math.floor((target + size - 1) / 4096)) state.crosses = true;
+    const offset = target - WINDOW_ADDRESS;
+    if (planter !== undefined && offset >= 0 && offset + size <= WINDOW_BYTES)
+      planter(state.view, state.windowAt(offset), random, pool);
+    memory.place(state, random, target);
+    for (const [from, length] of pointers) state.ignored.push([offset + from, length]);
+  });
+  return memory;
+}
+
+/** Where an x87 image holds instruction and operand pointers. */
+function pointerRanges(row: InstructionRow, small: boolean): readonly (readonly [number, number])[] {
+  if (row.operation === 'fxsave')
+    return [
+      [6, 18],
+      [28, 4],
+      [464, 48],
+    ];
+  if (row.operation !== 'fnstenv' && row.operation !== 'fnsave') return [];
+  return small
+    ? [
+        [6, 2],
+        [10, 2],
+      ]
+    : [
+        [12, 8],
+        [20, 8],
+      ];
+}
+
+/** One instruction; false if this choice of the dice makes none. */
+function emitInstruction(builder: Builder, row: InstructionRow): boolean {
+  const random = builder.random;
+  const forms = row.operands;
+  const memoryForm = forms.find((form) => /^[EMWQ]/.test(form));
+  const registerOnly = forms.some((form) => /^[RUN]/.test(form)) || row.mod === 'register';
+  const useMemory =
+    row.modrm === true && memoryForm !== undefined && !registerOnly && (row.mod === 'memory' || random.chance(50));
+  if (row.mod === 'memory' && !useMemory) return false;
+
+  const rexW = row.rexW === undefined ? random.chance(40) : row.rexW === 1;
+  const prefixes = choosePrefixes(random, row, useMemory);
+  const { small } = prefixes;
+  const reg = row.reg ?? random.below(row.modrm === true && /^[PN]/.test(forms.join()) ? 8 : 16);
+  let rm = row.rm ?? random.below(16);
+  if (row.rm !== undefined || row.feature === 'x87') rm &= 7;
+  const setup = implicitSetup(builder, row, small, prefixes.address32);
+  if (setup !== undefined) builder.setups.push(setup);
+
+  let rex = rexW ? 8 : 0;
+  let memory: MemoryOperand | undefined;
+  if (useMemory && memoryForm !== undefined) {
+    memory = memoryOperand(builder, row, memoryForm, reg, rexW, prefixes);
+    rex |= memory.rexBits;
+  } else if (row.modrm === true) {
+    rex |= ((row.reg === undefined ? reg : 0) & 8) >> 1;
+    rex |= (rm & 8) >> 3;
+    if (nearBranches.has(row.operation)) {
+      builder.used.add(rm);
+      builder.setups.push((state, random) => state.setGeneral(rm, chooseBranchTarget(random)));
+    }
+  }
+  const inOpcode = forms.some((form) => form[0] === 'Z');
+  if (inOpcode) rex |= (rm & 8) >> 3;
+
+  for (const prefix of prefixes.bytes) builder.byte(prefix);
+  if (rex !== 0 || random.chance(10)) builder.byte(0x40 | rex);
+  if (row.map > 0) builder.byte(0x0f);
+  if (row.map === 2) builder.byte(0x38);
+  if (row.map === 3) builder.byte(0x3a);
+  builder.byte(row.opcode | (inOpcode ? rm & 7 : 0));
+  let ripAt = -1;
+  if (memory !== undefined) {
+    if (memory.ripRelativeAt >= 0) ripAt = builder.bytes.length + memory.ripRelativeAt;
+    for (const byte of memory.bytes) builder.byte(byte);
+  } else if (row.modrm === true) builder.byte(0xc0 | ((reg & 7) << 3) | (rm & 7));
+  emitImmediates(builder, row, (rex & 8) !== 0, small && (rex & 8) === 0, prefixes.address32);
+  if (ripAt >= 0) {
+    const displacement = (memory?.fixedTarget ?? 0) - (CODE_ADDRESS + builder.bytes.length);
+    for (let n = 0; n < 4; n++) builder.bytes[ripAt + n] = (displacement >> (n * 8)) & 0xff;
+  }
+  return true;
+}
+
+/** Rows that may stand in a snippet of several: no jumps, no REP, results to the bit. */
+function mayFollow(row: InstructionRow): boolean {
+  return (
+    row.endsBlock !== true &&
+    !transcendental.has(row.operation) &&
+    !estimates.has(row.operation) &&
+    !piecewise.has(row.operation)
+  );
+}
+
+/** Flags that are undefined after `row`, given those that were before; undefined if the row would read one of them. */
+function undefinedAfter(row: InstructionRow, before: ReadonlySet<string>): Set<string> | undefined {
+  for (const letter of row.flagsRead ?? '') if (before.has(letter)) return undefined;
+  const after = new Set(before);
+  // Shifts by zero write nothing, so only rows without undefined flags make flags defined again.
+  if (row.flagsUndefined === undefined) for (const letter of row.flagsWritten ?? '') after.delete(letter);
+  for (const letter of row.flagsUndefined ?? '') after.add(letter);
+  return after;
+}
+
+/** Emits one to four instructions, `first` at their head; their rows, or undefined if the dice made nothing. */
+function emitRows(
+  builder: Builder,
+  first: InstructionRow,
+  rows: readonly InstructionRow[],
+): InstructionRow[] | undefined {
+  const random = builder.random;
+  const chosen: InstructionRow[] = [];
+  let undefinedFlags: Set<string> = new Set();
+  const length = random.chance(80) || !mayFollow(first) ? 1 : 2 + random.below(3);
+  for (let attempt = 0; attempt < 20 && chosen.length < length; attempt++) {
+    const row = chosen.length === 0 ? first : random.pick(rows);
+    if (length > 1 && !mayFollow(row)) continue;
+    const after = undefinedAfter(row, undefinedFlags);
+    if (after === undefined) continue;
+    const before = builder.bytes.length;
+    if (before > CODE_BYTES - 32 || !emitInstruction(builder, row)) {
+      builder.bytes.length = before;
+      continue;
+    }
+    undefinedFlags = after;
+    chosen.push(row);
+  }
+  return chosen.length > 0 && builder.bytes.length <= CODE_BYTES - 16 ? chosen : undefined;
+}
+
+/** Snippet number `index` of campaign `seed`; `rows` narrows the choice. */
+export function generateSnippet(seed: number, index: number, rows: readonly InstructionRow[] = testedRows): Snippet {
+  const random = new Random(seed, index, 0x5e1f);
+  for (;;) {
+    const builder = new Builder(random);
+    const chosen = emitRows(builder, rows[index % rows.length], rows);
+    if (chosen === undefined) continue;
+    // Any of the instructions may fault, so that what was undefined before it is what is compared.
+    let undefinedFlags = 0;
+    for (const row of chosen) for (const letter of row.flagsUndefined ?? '') undefinedFlags |= flagBits[letter] ?? 0;
+    return {
+      seed,
+      index,
+      code: Uint8Array.from(builder.bytes),
+      rows: chosen,
+      inMemory: builder.inMemory,
+      setups: builder.setups,
+      undefinedFlags,
+    };
+  }
+}
