@@ -34,6 +34,8 @@ export class Block {
   readonly firstPage: number;
   /** How often it was interpreted (while there is a compiler). */
   count = 0;
+  /** How often its region was compiled anew. */
+  recompilations = 0;
   /** The region that begins here. */
   compiled: CompiledCode | null = null;
   /** Where its indirect jump went so far, in pairs low, high. */

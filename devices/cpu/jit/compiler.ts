@@ -33,6 +33,8 @@ export const compiledOperations: ReadonlySet<string> = new Set(emitters.keys());
 const LONGEST_CHAIN = 4;
 
 export interface CompileOptions extends TranslatorOptions {
+  /** Indirect jumps to unknown targets are reported to the engine. */
+  readonly learns: boolean;
   /** Room for a table of an indirect jump, or null if there is none. */
   readonly allocateTable: (targets: readonly RegionTarget[]) => JumpTable | null;
 }
@@ -60,6 +62,7 @@ export function compileRegion(region: Region, options: CompileOptions): Compiled
 
 class RegionCompiler {
   private readonly region: Region;
+  private readonly learns: boolean;
   private readonly t: Translator;
   private readonly labels: Label[] = [];
   private readonly plans: BlockPlan[] = [];
@@ -72,6 +75,7 @@ class RegionCompiler {
 
   constructor(region: Region, options: CompileOptions) {
     this.region = region;
+    this.learns = options.learns;
     this.t = new Translator(options);
     const { blocks } = region;
     this.tables = blocks.map((block) =>
@@ -264,7 +268,7 @@ class RegionCompiler {
       code.i32(this.distance[node]);
       code.op(Op.i32LtS);
       this.open(Op.if, { kind: 'other', node: -1 });
-      this.fixKind(t.kind);
+      t.fixKinds(t.kind);
       this.leaveTo(block.low, block.high);
       this.close();
     }
@@ -275,13 +279,6 @@ class RegionCompiler {
       code.set(t.left);
     }
     this.emitBlock(node, false);
-  }
-
-  /** The local of the kind becomes what is known now, for those who will not know. */
-  private fixKind(kind: number): void {
-    if (kind === KIND_DYNAMIC || !this.t.usesFlags) return;
-    this.t.code.i32(kind);
-    this.t.code.set(this.t.flagKindLocal);
   }
 
   /** All instructions of a block. When planning, control flow is left out: only the jump's own work counts. */
@@ -299,10 +296,16 @@ class RegionCompiler {
     else if (!planning) {
       const kind = t.kind;
       t.endBlock();
-      this.fixKind(kind);
+      this.t.fixKinds(kind);
       if (block.ending === Ending.fallThrough) this.branchOrLeave(node, block.next, block.nextLow, block.nextHigh);
       else {
-        const exit = t.addExit({ low: block.nextLow, high: block.nextHigh, uncounted: 0, kind, instruction: null });
+        const exit = t.addExit({
+          low: block.nextLow,
+          high: block.nextHigh,
+          uncounted: 0,
+          kind: KIND_DYNAMIC,
+          instruction: null,
+        });
         t.code.i32(exit);
         t.code.br(t.leaveDepth);
       }
@@ -316,6 +319,15 @@ class RegionCompiler {
       this.emitIndirect(node, block, i, planning);
       return;
     }
+    if (block.ending === Ending.string) {
+      t.callInterpreter(i, true);
+      if (planning) return;
+      const kind = t.kind;
+      t.endBlock();
+      this.t.fixKinds(kind);
+      this.branchOrLeave(node, block.next, block.nextLow, block.nextHigh);
+      return;
+    }
     if (block.ending === Ending.call) {
       this.pushReturnAddress(i);
     } else if (block.ending === Ending.conditional) {
@@ -327,7 +339,7 @@ class RegionCompiler {
       const kind = t.kind;
       t.endBlock();
       // Both ways may lead where the kind is not known; the condition waits on the stack.
-      this.fixKind(kind);
+      this.t.fixKinds(kind);
       if (block.taken >= 0 && this.hasLabel(node, block.taken)) code.brIf(this.labelDepth(node, block.taken));
       else {
         this.open(Op.if, { kind: 'other', node: -1 });
@@ -341,7 +353,7 @@ class RegionCompiler {
     if (planning) return;
     const kind = t.kind;
     t.endBlock();
-    this.fixKind(kind);
+    this.t.fixKinds(kind);
     this.branchOrLeave(node, block.taken, i.immediateLow, i.immediateHigh);
   }
 
@@ -419,7 +431,7 @@ class RegionCompiler {
     if (planning) return;
 
     const kind = t.kind;
-    this.fixKind(kind);
+    this.t.fixKinds(kind);
     const table = this.tables[node];
     if (table !== null) this.emitTable(node, block.targets, table, target);
     else
@@ -441,7 +453,12 @@ class RegionCompiler {
     code.i32(0);
     code.get(target);
     t.storePushedPair(RIP_LOW);
-    code.i32(0);
+    // The engine learns targets that were not known yet, for the next time that the region is compiled.
+    code.i32(
+      this.learns
+        ? t.addExit({ low: 0, high: 0, uncounted: 0, kind: KIND_DYNAMIC, instruction: null, indirect: block.source })
+        : 0,
+    );
     code.br(t.leaveDepth);
     t.endBlock();
   }

@@ -14,9 +14,11 @@ import {
   DISPATCH_MASK,
   dispatchSlot,
   FUNCTION_LEFT_OFFSET,
+  FUNCTION_RUNS_OFFSET,
   JIT_FUNCTION,
   JIT_KEY,
   JIT_LEFT,
+  JIT_RUNS,
   MAXIMUM_FUNCTIONS,
 } from './layout.ts';
 import { Code, encodeModule, I32, I64, NO_RESULT, Op } from './wasm.ts';
@@ -49,6 +51,13 @@ export class Dispatcher {
   install(number: number, entry: unknown, minimumLeft: number): void {
     this.table.set(number, entry);
     this.memory.view.setInt32(this.memory.sizeBytes + FUNCTION_LEFT_OFFSET + number * 4, minimumLeft, true);
+  }
+  /** How often it was called since the last time this was asked. */
+  takeRuns(number: number): number {
+    const at = this.memory.sizeBytes + FUNCTION_RUNS_OFFSET + number * 4;
+    const runs = this.memory.view.getInt32(at, true);
+    this.memory.view.setInt32(at, 0, true);
+    return runs;
   }
   remove(number: number): void {
     this.table.set(number, null);
@@ -118,6 +127,20 @@ function dispatchLoop(hostArea: number): Uint8Array {
   code.i32(0);
   code.get(slot);
   code.memory(Op.i32Store, hostArea + JIT_FUNCTION * 4);
+  const increment = (address: () => void, offset: number): void => {
+    address();
+    address();
+    code.memory(Op.i32Load, offset);
+    code.i32(1);
+    code.op(Op.i32Add);
+    code.memory(Op.i32Store, offset);
+  };
+  increment(() => code.i32(0), hostArea + JIT_RUNS * 4);
+  increment(() => {
+    code.get(slot);
+    code.i32(2);
+    code.op(Op.i32Shl);
+  }, hostArea + FUNCTION_RUNS_OFFSET);
   code.get(slot);
   code.op(Op.callIndirect);
   code.unsigned(0);

@@ -47,6 +47,11 @@ const implicitGeneral: { readonly [operation: string]: number } = {
   pcmpestri: RAX | RDX | RCX,
   pcmpestrm: RAX | RDX,
   pcmpistri: RCX,
+  movs: RCX,
+  stos: RCX,
+  lods: RCX,
+  cmps: RCX,
+  scas: RCX,
   maskmovdqu: RDI,
   maskmovq: RDI,
 };

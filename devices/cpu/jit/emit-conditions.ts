@@ -2,9 +2,19 @@
 // the flags come from one; anything unusual is computed by the reference implementation first (translator.materialize).
 
 import { CF, OF, PF, SF, ZF } from '../interpreter/flags.ts';
-import { KIND_BITS, KIND_DYNAMIC, What, whatOfKind, widthOfKind } from './flag-kinds.ts';
+import { isStepKind, KIND_BITS, KIND_DYNAMIC, What, whatOfKind, widthOfKind } from './flag-kinds.ts';
 import type { Translator } from './translator.ts';
 import { Op } from './wasm.ts';
+
+/** Which operands the flags come from: those of the last operation, or of the one before. */
+interface Origin {
+  readonly kind: number;
+  readonly a: number;
+  readonly b: number;
+}
+function lastOrigin(t: Translator): Origin {
+  return { kind: t.kind, a: t.flagA, b: t.flagB };
+}
 
 /** Pushes an operand for a comparison at its width: i64 for 8 bytes, else i32. */
 function pushOperand(t: Translator, local: number, width: number, signed: boolean): void {
@@ -21,7 +31,7 @@ function pushOperand(t: Translator, local: number, width: number, signed: boolea
 }
 
 /** Pushes the result of the last operation: i64 for 8 bytes, else i32, sign-extended or zero-extended if narrower. */
-function pushResult(t: Translator, what: What, width: number, signed: boolean): void {
+function pushResult(t: Translator, what: What, width: number, signed: boolean, from = lastOrigin(t)): void {
   const { code } = t;
   const wide = width === 8;
   const narrowed = (): void => {
@@ -33,7 +43,7 @@ function pushResult(t: Translator, what: What, width: number, signed: boolean): 
       }
     }
   };
-  pushOperand(t, t.flagA, width, what === What.shiftRightArithmetic);
+  pushOperand(t, from.a, width, what === What.shiftRightArithmetic);
   switch (what) {
     case What.logic:
     case What.product:
@@ -45,7 +55,7 @@ function pushResult(t: Translator, what: What, width: number, signed: boolean): 
       code.op(what === What.increment ? (wide ? Op.i64Add : Op.i32Add) : wide ? Op.i64Sub : Op.i32Sub);
       break;
     default:
-      code.get(t.flagB);
+      code.get(from.b);
       if (!wide) code.op(Op.i32WrapI64);
       code.op(binaryOpcode(what, wide));
       if (what === What.addCarry || what === What.subtractBorrow) {
@@ -91,59 +101,50 @@ function testBits(t: Translator, mask: number): void {
 
 /** Pushes CF as 0 or 1. */
 export function pushCarry(t: Translator): void {
+  let from = lastOrigin(t);
+  // Increments leave CF as the operation before them made it.
+  if (isStepKind(t.kind)) from = { kind: t.previousKind, a: t.previousA, b: t.previousB };
+  if (from.kind === KIND_DYNAMIC || (from.kind !== KIND_BITS && !shortCarries.includes(whatOfKind(from.kind)))) {
+    t.materialize();
+    from = lastOrigin(t);
+  }
+  pushCarryOf(t, from);
+}
+
+/** Kinds whose CF has a short form. */
+const shortCarries: readonly What[] = [What.add, What.subtract, What.logic, What.addCarry, What.subtractBorrow];
+
+function pushCarryOf(t: Translator, from: Origin): void {
   const { code } = t;
-  if (t.kind === KIND_DYNAMIC) t.materialize();
-  if (t.kind === KIND_BITS) {
+  if (from.kind === KIND_BITS) {
     testBits(t, CF);
     return;
   }
-  const what = whatOfKind(t.kind);
-  const width = widthOfKind(t.kind);
+  const what = whatOfKind(from.kind);
+  const width = widthOfKind(from.kind);
   const less = width === 8 ? Op.i64LtU : Op.i32LtU;
-  switch (what) {
-    case What.add:
-      pushResult(t, what, width, false);
-      pushOperand(t, t.flagA, width, false);
-      code.op(less);
-      return;
-    case What.subtract:
-      pushOperand(t, t.flagA, width, false);
-      pushOperand(t, t.flagB, width, false);
-      code.op(less);
-      return;
-    case What.logic:
-      code.i32(0);
-      return;
-    case What.increment:
-    case What.decrement:
-      testBits(t, CF);
-      return;
-    case What.addCarry:
-      // R < A, or R = A with a carry in.
-      pushResult(t, what, width, false);
-      pushOperand(t, t.flagA, width, false);
-      code.op(less);
-      pushResult(t, what, width, false);
-      pushOperand(t, t.flagA, width, false);
-      code.op(width === 8 ? Op.i64Eq : Op.i32Eq);
-      testBits(t, CF);
-      code.op(Op.i32And);
-      code.op(Op.i32Or);
-      return;
-    case What.subtractBorrow:
-      pushOperand(t, t.flagA, width, false);
-      pushOperand(t, t.flagB, width, false);
-      code.op(less);
-      pushOperand(t, t.flagA, width, false);
-      pushOperand(t, t.flagB, width, false);
-      code.op(width === 8 ? Op.i64Eq : Op.i32Eq);
-      testBits(t, CF);
-      code.op(Op.i32And);
-      code.op(Op.i32Or);
-      return;
-    default:
-      t.materialize();
-      testBits(t, CF);
+  const equal = width === 8 ? Op.i64Eq : Op.i32Eq;
+  if (what === What.logic) {
+    code.i32(0);
+    return;
+  }
+  // Sum: R < A, or R = A with a carry in. Difference: A < B, or A = B with a borrow in.
+  const compare = (opcode: number): void => {
+    if (what === What.add || what === What.addCarry) {
+      pushResult(t, what, width, false, from);
+      pushOperand(t, from.a, width, false);
+    } else {
+      pushOperand(t, from.a, width, false);
+      pushOperand(t, from.b, width, false);
+    }
+    code.op(opcode);
+  };
+  compare(less);
+  if (what === What.addCarry || what === What.subtractBorrow) {
+    compare(equal);
+    testBits(t, CF);
+    code.op(Op.i32And);
+    code.op(Op.i32Or);
   }
 }
 

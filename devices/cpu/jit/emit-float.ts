@@ -1,10 +1,10 @@
 // SSE floating point. The result of the host's instruction is taken when the reference (interpreter/sse-lanes.ts) would take it:
 //
-//   operands  zero or normal          result  zero where that is exact, or normal and not the smallest
+//   operands  not denormal            result  zero where that is exact, or normal and not the smallest
 //   MXCSR     nearest, all masked, no DAZ, and PE already set: then the only flag that an operation may raise is up (requireFastFloat)
 //
 // Everything else (NaN, infinity, denormal, underflow, another rounding mode) leaves the region, and the interpreter computes it.
-// A register whose low lane came out of a checked operation is known to be plain, which saves its next check.
+// A register that came out of a checked operation is known not to be denormal ("plain"), which saves its next check.
 
 import type { Instruction } from '../decode/instruction.ts';
 import { CF, ZF } from '../interpreter/flags.ts';
@@ -21,11 +21,15 @@ interface Format {
   readonly extract: number;
   readonly replace: number;
   readonly load: number;
-  readonly shl: number;
+  readonly add: number;
   readonly sub: number;
-  readonly geU: number;
+  readonly shrU: number;
   readonly eqz: number;
-  constant(t: Translator, exponent: number): void;
+  readonly geU: number;
+  readonly ne: number;
+  /** Of the exponent field after a shift by one to the left. */
+  readonly exponentShift: number;
+  constant(t: Translator, value: number): void;
 }
 
 const double: Format = {
@@ -36,12 +40,14 @@ const double: Format = {
   extract: Simd.f64x2Extract,
   replace: Simd.f64x2Replace,
   load: 0x2b,
-  shl: Op.i64Shl,
+  add: Op.i64Add,
   sub: Op.i64Sub,
-  geU: Op.i64GeU,
+  shrU: Op.i64ShrU,
   eqz: Op.i64Eqz,
-  // The exponent's place after a shift by one: bits 63..53.
-  constant: (t, exponent) => t.code.i64Pair(0, exponent << 21),
+  geU: Op.i64GeU,
+  ne: Op.f64Ne,
+  exponentShift: 53,
+  constant: (t, value) => t.code.i64(value),
 };
 const single: Format = {
   bytes: 4,
@@ -51,39 +57,42 @@ const single: Format = {
   extract: Simd.f32x4Extract,
   replace: Simd.f32x4Replace,
   load: 0x2a,
-  shl: Op.i32Shl,
+  add: Op.i32Add,
   sub: Op.i32Sub,
-  geU: Op.i32GeU,
+  shrU: Op.i32ShrU,
   eqz: Op.i32Eqz,
-  constant: (t, exponent) => t.code.i32(exponent << 24),
+  geU: Op.i32GeU,
+  ne: Op.f32Ne,
+  exponentShift: 24,
+  constant: (t, value) => t.code.i32(value),
 };
 const LARGEST_EXPONENT = { 4: 0xfe, 8: 0x7fe } as const;
+/** In translator.plain: all lanes. */
+const ALL_LANES = 16;
 
-/** Leaves the number's bits without sign in `bits`, and pushes 1 unless its exponent lies in least..largest normal. */
-function pushOutside(t: Translator, f: Format, value: number, bits: number, least: number): void {
-  const { code } = t;
-  code.get(value);
-  code.op(f.reinterpret);
-  if (f === double) code.i64(1);
-  else code.i32(1);
-  code.op(f.shl);
-  code.tee(bits);
-  f.constant(t, least);
-  code.op(f.sub);
-  f.constant(t, LARGEST_EXPONENT[f.bytes] + 1 - least);
-  code.op(f.geU);
-}
-
-/** Leaves the region if a float local is neither zero nor normal. */
-function requirePlain(t: Translator, f: Format, value: number): void {
+/** Leaves the region if a float local is denormal: with the sign shifted out, its bits less one lie below those of 2^emin. */
+function refuseDenormal(t: Translator, f: Format, value: number): void {
   const { code } = t;
   const bits = t.temporary(f.integer);
   t.exitBegin();
-  pushOutside(t, f, value, bits, 1);
+  code.get(value);
+  code.op(f.reinterpret);
+  code.tee(bits);
   code.get(bits);
+  code.op(f.add);
+  f.constant(t, 1);
+  code.op(f.sub);
+  f.constant(t, f.exponentShift);
+  code.op(f.shrU);
   code.op(f.eqz);
-  code.op(Op.i32Eqz);
-  code.op(Op.i32And);
+  t.exitIf();
+}
+
+function refuseNaN(t: Translator, f: Format, value: number): void {
+  t.exitBegin();
+  t.code.get(value);
+  t.code.get(value);
+  t.code.op(f.ne);
   t.exitIf();
 }
 
@@ -91,7 +100,19 @@ function requirePlain(t: Translator, f: Format, value: number): void {
 function requireResult(t: Translator, f: Format, value: number, pushZeroAllowed: () => void): void {
   const { code } = t;
   const bits = t.temporary(f.integer);
-  pushOutside(t, f, value, bits, 2);
+  // The exponent must lie in 2..largest: with 1 the number may have been rounded up to the smallest normal one.
+  code.get(value);
+  code.op(f.reinterpret);
+  code.tee(bits);
+  code.get(bits);
+  code.op(f.add);
+  code.tee(bits);
+  f.constant(t, f.exponentShift);
+  code.op(f.shrU);
+  f.constant(t, 2);
+  code.op(f.sub);
+  f.constant(t, LARGEST_EXPONENT[f.bytes] - 1);
+  code.op(f.geU);
   code.op(Op.if);
   code.op(NO_RESULT);
   t.leaveDepth++;
@@ -106,8 +127,8 @@ function requireResult(t: Translator, f: Format, value: number, pushZeroAllowed:
   code.op(Op.end);
 }
 
-/** The low lane of the source in a float local that is plain. */
-function plainSource(t: Translator, f: Format, i: Instruction): number {
+/** The low lane of the source register or memory in a float local. */
+function sourceLane(t: Translator, f: Format, i: Instruction): number {
   const { code } = t;
   const value = t.temporary(f.float);
   if (i.memory) {
@@ -119,8 +140,20 @@ function plainSource(t: Translator, f: Format, i: Instruction): number {
     code.simdLane(f.extract, 0);
   }
   code.set(value);
-  if (i.memory || t.plain[i.rm] !== f.bytes) {
-    requirePlain(t, f, value);
+  return value;
+}
+
+/** All lanes, or the low one, of a register are known not to be denormal. */
+function isPlain(t: Translator, f: Format, register: number, all = false): boolean {
+  const known = t.plain[register];
+  return known === (ALL_LANES | f.bytes) || (!all && known === f.bytes);
+}
+
+/** The low lane of the source in a float local that is not denormal. */
+function plainSource(t: Translator, f: Format, i: Instruction): number {
+  const value = sourceLane(t, f, i);
+  if (i.memory || !isPlain(t, f, i.rm)) {
+    refuseDenormal(t, f, value);
     if (!i.memory) t.plain[i.rm] = f.bytes;
   }
   return value;
@@ -131,8 +164,8 @@ function plainTarget(t: Translator, f: Format, i: Instruction): number {
   t.getXmm(i.reg);
   t.code.simdLane(f.extract, 0);
   t.code.set(value);
-  if (t.plain[i.reg] !== f.bytes) {
-    requirePlain(t, f, value);
+  if (!isPlain(t, f, i.reg)) {
+    refuseDenormal(t, f, value);
     t.plain[i.reg] = f.bytes;
   }
   return value;
@@ -140,11 +173,12 @@ function plainTarget(t: Translator, f: Format, i: Instruction): number {
 
 /** Puts a float local into the low lane of the destination. */
 function putLow(t: Translator, f: Format, i: Instruction, value: number): void {
+  const all = isPlain(t, f, i.reg, true);
   t.getXmm(i.reg);
   t.code.get(value);
   t.code.simdLane(f.replace, 0);
   t.setXmm(i.reg);
-  t.plain[i.reg] = f.bytes;
+  t.plain[i.reg] = all ? ALL_LANES | f.bytes : f.bytes;
 }
 
 type ZeroRule = 'exact' | 'factor' | 'dividend';
@@ -208,9 +242,10 @@ const extreme =
   (f: Format, less: boolean): Emitter =>
   (t, i) => {
     const { code } = t;
-    t.usesFloat = true;
     const b = plainSource(t, f, i);
     const a = plainTarget(t, f, i);
+    refuseNaN(t, f, a);
+    refuseNaN(t, f, b);
     const result = t.temporary(f.float);
     code.get(a);
     code.get(b);
@@ -231,6 +266,8 @@ const compare =
     const { code } = t;
     const b = plainSource(t, f, i);
     const a = plainTarget(t, f, i);
+    refuseNaN(t, f, a);
+    refuseNaN(t, f, b);
     code.get(t.flagWord);
     code.i32(~0x8d5);
     code.op(Op.i32And);
@@ -253,45 +290,93 @@ const compare =
 
 // ------------------------------------------------------------------------------------------------- packed doubles
 
-/** Leaves the region if a lane of a v128 local has an exponent outside least..largest (and is not zero, if zeros are allowed). */
-function requirePacked(t: Translator, f: Format, value: number, least: number, zeroAllowed: (() => void) | null): void {
+/** Leaves the region if a lane of a v128 local is denormal. */
+function refusePackedDenormal(t: Translator, f: Format, value: number): void {
   const { code } = t;
   const isDouble = f === double;
-  const bits = t.temporary(V128);
-  const splat = (exponent: number): void => {
-    f.constant(t, exponent);
-    code.simd(isDouble ? 0x12 : 0x11);
-  };
   t.exitBegin();
   code.get(value);
-  code.i32(1);
-  code.simd(isDouble ? 0xcb : 0xab);
-  code.tee(bits);
-  splat(least);
-  code.simd(isDouble ? 0xd1 : 0xb1);
-  if (isDouble) {
-    // There is no unsigned comparison of 64-bit lanes: both sides are moved by 2^63.
-    code.i64Pair(0, -0x80000000);
-    code.simd(0x12);
-    code.simd(Simd.xor);
-    code.i64Pair(0, ((LARGEST_EXPONENT[8] + 1 - least) << 21) ^ -0x80000000);
-    code.simd(0x12);
-    code.simd(0xdb);
-  } else {
-    splat(LARGEST_EXPONENT[4] + 1 - least);
-    code.simd(0x40);
-  }
-  if (zeroAllowed !== null) {
-    // and not (zero and allowed)
-    code.get(bits);
-    pushZeroVector(t);
-    code.simd(isDouble ? 0xd6 : 0x37);
-    zeroAllowed();
-    code.simd(Simd.and);
-    code.simd(Simd.andNot);
-  }
+  code.get(value);
+  code.simd(isDouble ? 0xce : 0xae);
+  pushOnesVector(t);
+  code.simd(isDouble ? 0xce : 0xae);
+  code.i32(f.exponentShift);
+  code.simd(isDouble ? 0xcd : 0xad);
+  code.simd(isDouble ? 0xc3 : 0xa3);
+  code.op(Op.i32Eqz);
+  t.exitIf();
+}
+
+function refusePackedNaN(t: Translator, f: Format, value: number): void {
+  const { code } = t;
+  t.exitBegin();
+  code.get(value);
+  code.get(value);
+  code.simd(f === double ? 0x48 : 0x42);
   code.simd(Simd.anyTrue);
   t.exitIf();
+}
+
+/** As requireResult, for all lanes; `pushZeroAllowed` pushes a mask. */
+function requirePackedResult(t: Translator, f: Format, value: number, pushZeroAllowed: () => void): void {
+  const { code } = t;
+  const isDouble = f === double;
+  const magnitude = t.temporary(V128);
+  const good = t.temporary(V128);
+  // Magnitude from the second smallest binade to the largest finite number, as a comparison of floats.
+  code.get(value);
+  code.simd(isDouble ? 0xec : 0xe0);
+  code.tee(magnitude);
+  code.get(t.constant(splat(f, isDouble ? [0, 0, 0, 0, 0, 0, 0x20, 0] : [0, 0, 0, 1])));
+  code.simd(isDouble ? 0x4c : 0x46);
+  code.get(magnitude);
+  code.get(t.constant(splat(f, isDouble ? [0, 0, 0, 0, 0, 0, 0xf0, 0x7f] : [0, 0, 0x80, 0x7f])));
+  code.simd(isDouble ? 0x49 : 0x43);
+  code.simd(Simd.and);
+  code.tee(good);
+  code.simd(isDouble ? 0xc3 : 0xa3);
+  code.op(Op.i32Eqz);
+  code.op(Op.if);
+  code.op(NO_RESULT);
+  t.leaveDepth++;
+  t.exitBegin();
+  code.get(good);
+  code.get(magnitude);
+  pushZeroVector(t);
+  code.simd(isDouble ? 0x47 : 0x41);
+  pushZeroAllowed();
+  code.simd(Simd.and);
+  code.simd(Simd.or);
+  code.simd(isDouble ? 0xc3 : 0xa3);
+  code.op(Op.i32Eqz);
+  t.exitIf();
+  t.leaveDepth--;
+  code.op(Op.end);
+}
+
+/** 16 bytes made of one lane's bytes. */
+function splat(f: Format, lane: readonly number[]): number[] {
+  return Array.from({ length: 16 }, (_, n) => lane[n % f.bytes]);
+}
+
+/** Source and destination as v128 locals without denormals. */
+function plainOperands(t: Translator, f: Format, i: Instruction): { readonly a: number; readonly b: number } {
+  const { code } = t;
+  const a = t.temporary(V128);
+  const b = t.temporary(V128);
+  pushSource(t, i);
+  code.set(b);
+  t.getXmm(i.reg);
+  code.set(a);
+  if (i.memory || !isPlain(t, f, i.rm, true)) {
+    refusePackedDenormal(t, f, b);
+    if (!i.memory) t.plain[i.rm] = ALL_LANES | f.bytes;
+  }
+  if (!isPlain(t, f, i.reg, true)) {
+    refusePackedDenormal(t, f, a);
+    t.plain[i.reg] = ALL_LANES | f.bytes;
+  }
+  return { a, b };
 }
 
 function pushZeroVector(t: Translator): void {
@@ -308,15 +393,8 @@ const packedArithmetic =
   (t, i) => {
     const { code } = t;
     t.requireFastFloat();
-    const a = t.temporary(V128);
-    const b = t.temporary(V128);
+    const { a, b } = plainOperands(t, f, i);
     const result = t.temporary(V128);
-    pushSource(t, i);
-    code.set(b);
-    t.getXmm(i.reg);
-    code.set(a);
-    requirePacked(t, f, a, 1, () => pushOnesVector(t));
-    requirePacked(t, f, b, 1, () => pushOnesVector(t));
     code.get(a);
     code.get(b);
     code.simd(opcode);
@@ -326,7 +404,7 @@ const packedArithmetic =
       pushZeroVector(t);
       code.simd(f === double ? 0x47 : 0x41);
     };
-    requirePacked(t, f, result, 2, () => {
+    requirePackedResult(t, f, result, () => {
       if (zero === 'exact') pushOnesVector(t);
       else {
         isZero(a);
@@ -338,6 +416,7 @@ const packedArithmetic =
     });
     code.get(result);
     t.setXmm(i.reg);
+    t.plain[i.reg] = ALL_LANES | f.bytes;
     return true;
   };
 
@@ -350,13 +429,14 @@ const packedRoot =
     const result = t.temporary(V128);
     pushSource(t, i);
     code.set(source);
-    requirePacked(t, f, source, 1, () => pushOnesVector(t));
+    refusePackedDenormal(t, f, source);
     code.get(source);
     code.simd(f === double ? 0xef : 0xe3);
     code.set(result);
-    requirePacked(t, f, result, 2, () => pushOnesVector(t));
+    requirePackedResult(t, f, result, () => pushOnesVector(t));
     code.get(result);
     t.setXmm(i.reg);
+    t.plain[i.reg] = ALL_LANES | f.bytes;
     return true;
   };
 
@@ -365,14 +445,9 @@ const packedExtreme =
   (f: Format, opcode: number): Emitter =>
   (t, i) => {
     const { code } = t;
-    const b = t.temporary(V128);
-    const a = t.temporary(V128);
-    pushSource(t, i);
-    code.set(b);
-    t.getXmm(i.reg);
-    code.set(a);
-    requirePacked(t, f, a, 1, () => pushOnesVector(t));
-    requirePacked(t, f, b, 1, () => pushOnesVector(t));
+    const { a, b } = plainOperands(t, f, i);
+    refusePackedNaN(t, f, a);
+    refusePackedNaN(t, f, b);
     code.get(b);
     code.get(a);
     code.simd(opcode);
@@ -399,14 +474,9 @@ const packedCompare =
   (t, i) => {
     const { code } = t;
     const { opcode, negated } = predicates[i.immediateLow & 7];
-    const a = t.temporary(V128);
-    const b = t.temporary(V128);
-    pushSource(t, i);
-    code.set(b);
-    t.getXmm(i.reg);
-    code.set(a);
-    requirePacked(t, f, a, 1, () => pushOnesVector(t));
-    requirePacked(t, f, b, 1, () => pushOnesVector(t));
+    const { a, b } = plainOperands(t, f, i);
+    refusePackedNaN(t, f, a);
+    refusePackedNaN(t, f, b);
     if (opcode < 0) {
       if (negated) pushZeroVector(t);
       else pushOnesVector(t);
@@ -427,6 +497,8 @@ const scalarCompare =
     const { opcode, negated } = predicates[i.immediateLow & 7];
     const b = plainSource(t, f, i);
     const a = plainTarget(t, f, i);
+    refuseNaN(t, f, a);
+    refuseNaN(t, f, b);
     const isDouble = f === double;
     t.getXmm(i.reg);
     if (opcode < 0) code.i32(negated ? 0 : 1);
@@ -488,10 +560,10 @@ const toInteger =
   (t, i) => {
     const { code } = t;
     t.requireFastFloat();
-    const source = plainSource(t, f, i);
+    const source = sourceLane(t, f, i);
     const wide = i.rexW;
     t.exitBegin();
-    // |x| below 2^63 (2^31), so that the most negative number is left out too.
+    // |x| below 2^63 (2^31): no NaN either; the most negative number is left out too.
     code.get(source);
     code.op(f === double ? Op.f64Abs : Op.f32Abs);
     code.op(f === double ? Op.f64Const : Op.f32Const);
@@ -499,7 +571,8 @@ const toInteger =
     const exponent = bias + (wide ? 63 : 31);
     if (f === double) for (const byte of [0, 0, 0, 0, 0, 0, (exponent << 4) & 0xff, exponent >> 4]) code.op(byte);
     else for (const byte of [0, 0, (exponent << 7) & 0xff, exponent >> 1]) code.op(byte);
-    code.op(f === double ? Op.f64Ge : Op.f32Ge);
+    code.op(f === double ? Op.f64Lt : Op.f32Lt);
+    code.op(Op.i32Eqz);
     t.exitIf();
     code.get(source);
     // 0 i32.f32s, 2 i32.f64s, 4 i64.f32s, 6 i64.f64s
@@ -511,6 +584,7 @@ const toInteger =
 
 const singleToDouble: Emitter = (t, i) => {
   const source = plainSource(t, single, i);
+  refuseNaN(t, single, source);
   const result = t.temporary(F64);
   t.code.get(source);
   t.code.op(Op.f64PromoteF32);

@@ -195,12 +195,7 @@ const step: Emitter = (t, i) => {
   const { width } = i;
   const up = i.row.operation === 'inc';
   const target = placeOf(t, i, i.row.operands[0], width, true);
-  if (!t.flagsAreDead()) {
-    const carry = t.temporary(I32);
-    pushCarry(t);
-    code.set(carry);
-    setCarryBit(t, carry);
-  }
+  t.keepCarry();
   pushPlace(t, target, width);
   code.tee(t.flagA);
   t.setFlagKind(up ? What.increment : What.decrement, width);

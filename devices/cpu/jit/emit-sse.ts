@@ -113,18 +113,21 @@ function shuffle(t: Translator, lanes: readonly number[]): void {
 
 /** d = bytes chosen from d and s by what the immediate says. */
 const shuffled =
-  (lanes: (immediate: number) => readonly number[], sourceOnly = false, size = 16): Emitter =>
+  (lanes: (immediate: number) => readonly number[], sourceOnly = false, doubles = false): Emitter =>
   (t, i) => {
     if (i.row.operands[0] !== 'Vx') return false;
-    if (size !== 16 && i.memory) return false;
     const source = t.temporary(V128);
     pushSource(t, i);
     t.code.set(source);
+    // Whole doubles change places: what is known of them stays true.
+    const known = i.memory ? 0 : t.plain[i.rm];
+    const plain = known === 24 && (sourceOnly || t.plain[i.reg] === 24) && doubles ? 24 : 0;
     if (sourceOnly) t.code.get(source);
     else t.getXmm(i.reg);
     t.code.get(source);
     shuffle(t, lanes(i.immediateLow & 0xff));
     t.setXmm(i.reg);
+    t.plain[i.reg] = plain;
     return true;
   };
 
@@ -342,14 +345,16 @@ const moveScalar =
       code.memory(size === 4 ? Op.i32Store : Op.i64Store, at.offset);
     } else {
       const [target, source] = load ? [i.reg, i.rm] : [i.rm, i.reg];
-      const plain = t.plain[source];
+      // Of a double's four low bytes nothing is known.
+      const plain = (t.plain[source] & 15) <= size ? t.plain[source] : 0;
       t.getXmm(target);
       t.getXmm(source);
       // Lanes are moved as they are: no NaN changes on the way.
       code.simdLane(extractFloat, 0);
       code.simdLane(replace, 0);
+      const all = t.plain[target] === (16 | size) && plain !== 0 && (plain & 15) === size;
       t.setXmm(target);
-      t.plain[target] = plain;
+      t.plain[target] = all ? 16 | size : plain & 15;
     }
     return true;
   };
@@ -368,7 +373,8 @@ const moveQuad: Emitter = (t, i) => {
   code.simdLane(Simd.i64x2Extract, 0);
   code.simdLane(Simd.i64x2Replace, 0);
   t.setXmm(target);
-  t.plain[target] = plain;
+  // The upper half is zero.
+  t.plain[target] = (plain & 15) === 8 ? 24 : 0;
   return true;
 };
 
@@ -526,8 +532,8 @@ export const sseEmitters: { readonly [operation: string]: Emitter } = {
   movd: moveGeneral,
   movlps: moveHalf(0),
   movhps: moveHalf(1),
-  movhlps: shuffled(() => elements(8, [3, 1])),
-  movlhps: shuffled(() => elements(8, [0, 2])),
+  movhlps: shuffled(() => elements(8, [3, 1]), false, true),
+  movlhps: shuffled(() => elements(8, [0, 2]), false, true),
   movddup: moveDouble,
   movsldup: shuffled(() => elements(4, [0, 0, 2, 2]), true),
   movshdup: shuffled(() => elements(4, [1, 1, 3, 3]), true),
@@ -608,8 +614,8 @@ export const sseEmitters: { readonly [operation: string]: Emitter } = {
   punpckhqdq: shuffled(interleave(8, true)),
   unpcklps: shuffled(interleave(4, false)),
   unpckhps: shuffled(interleave(4, true)),
-  unpcklpd: shuffled(interleave(8, false)),
-  unpckhpd: shuffled(interleave(8, true)),
+  unpcklpd: shuffled(interleave(8, false), false, true),
+  unpckhpd: shuffled(interleave(8, true), false, true),
   pshufd: shuffled((imm) => elements(4, [field(imm, 0), field(imm, 1), field(imm, 2), field(imm, 3)]), true),
   pshuflw: shuffled(
     (imm) => elements(2, [field(imm, 0), field(imm, 1), field(imm, 2), field(imm, 3), 4, 5, 6, 7]),
@@ -620,7 +626,7 @@ export const sseEmitters: { readonly [operation: string]: Emitter } = {
     true,
   ),
   shufps: shuffled((imm) => elements(4, [field(imm, 0), field(imm, 1), 4 + field(imm, 2), 4 + field(imm, 3)])),
-  shufpd: shuffled((imm) => elements(8, [imm & 1, 2 + ((imm >> 1) & 1)])),
+  shufpd: shuffled((imm) => elements(8, [imm & 1, 2 + ((imm >> 1) & 1)]), false, true),
   psrldq: shiftBytes(false),
   pslldq: shiftBytes(true),
   palignr: alignRight,

@@ -8,8 +8,8 @@
 //   add          operand          operand          -            A + B
 //   subtract     operand          operand          -            A - B           (SUB, CMP, NEG)
 //   logic        result           -                -            A and A
-//   increment    operand          -                CF           A + 1
-//   decrement    operand          -                CF           A - 1
+//   increment    operand          -                *            A + 1
+//   decrement    operand          -                *            A - 1
 //   shiftLeft    operand          count (not 0)    -            A shl B
 //   shiftRight   operand          count (not 0)    -            A shr B
 //   shiftArith.  operand          count (not 0)    -            A sar B
@@ -18,6 +18,7 @@
 //   addCarry     operand          operand          carry in     ADC
 //   subBorrow    operand          operand          borrow in    SBB
 //
+// * CF is that of the operation before, whose kind and operands are kept too (JIT_PREVIOUS_*); that is never an increment itself.
 // Only the low `width` bytes of A and B count. The interpreter's own operations turn them into flags, so there is one definition.
 
 import { add, addWithCarry, decrement, increment, subtract, subtractWithBorrow } from '../interpreter/arithmetic.ts';
@@ -35,6 +36,7 @@ import {
   LAZY_R_HIGH,
   LAZY_R_LOW,
 } from '../state-layout.ts';
+import { JIT_PREVIOUS_A, JIT_PREVIOUS_B, JIT_PREVIOUS_KIND } from './layout.ts';
 
 export const What = {
   add: 0,
@@ -66,6 +68,12 @@ export function flagKind(what: What, width: number): number {
 export function whatOfKind(kind: number): What {
   return ((kind - FIRST_KIND) >> 2) as What;
 }
+/** Increments and decrements: the kinds whose CF comes from before. */
+export const FIRST_STEP_KIND = FIRST_KIND + What.increment * 4;
+export const STEP_KINDS = 8;
+export function isStepKind(kind: number): boolean {
+  return kind >= FIRST_STEP_KIND && kind < FIRST_STEP_KIND + STEP_KINDS;
+}
 export function widthOfKind(kind: number): number {
   return 1 << ((kind - FIRST_KIND) & 3);
 }
@@ -80,13 +88,15 @@ export function adoptFlags(core: CpuCore): void {
   const kind = w[LAZY_KIND];
   if (kind < FIRST_KIND) return;
   const width = widthOfKind(kind);
+  const what = whatOfKind(kind);
+  if (what === What.increment || what === What.decrement) adoptPreviousCarry(core);
   const aLow = signExtended(width, w[LAZY_A_LOW]);
   const aHigh = width === 8 ? w[LAZY_A_HIGH] : aLow >> 31;
   const bLow = signExtended(width, w[LAZY_B_LOW]);
   const bHigh = width === 8 ? w[LAZY_B_HIGH] : bLow >> 31;
   const high = w[HIGH];
   w[LAZY_KIND] = LazyKind.none;
-  switch (whatOfKind(kind)) {
+  switch (what) {
     case What.add:
       add(core, width, aLow, aHigh, bLow, bHigh);
       break;
@@ -124,6 +134,22 @@ export function adoptFlags(core: CpuCore): void {
       subtractWithBorrow(core, width, aLow, aHigh, bLow, bHigh);
   }
   w[HIGH] = high;
+}
+
+/** CF in FLAGS becomes that of the operation before the last. */
+function adoptPreviousCarry(core: CpuCore): void {
+  const w = core.words;
+  const aLow = w[LAZY_A_LOW];
+  const aHigh = w[LAZY_A_HIGH];
+  w[LAZY_KIND] = w[JIT_PREVIOUS_KIND];
+  w[LAZY_A_LOW] = w[JIT_PREVIOUS_A];
+  w[LAZY_A_HIGH] = w[JIT_PREVIOUS_A + 1];
+  w[LAZY_B_LOW] = w[JIT_PREVIOUS_B];
+  w[LAZY_B_HIGH] = w[JIT_PREVIOUS_B + 1];
+  adoptFlags(core);
+  getFlags(core);
+  w[LAZY_A_LOW] = aLow;
+  w[LAZY_A_HIGH] = aHigh;
 }
 
 /** The other way: what the interpreter left, in a form that compiled code understands. */

@@ -21,7 +21,9 @@ import {
   JIT_FUNCTION,
   JIT_KEY,
   JIT_LEFT,
+  JIT_PREVIOUS_KIND,
   JIT_READ_GENERATION,
+  JIT_RUNS,
   JIT_WRITE_GENERATION,
   MAXIMUM_FUNCTIONS,
 } from './layout.ts';
@@ -37,12 +39,21 @@ const QUEUE_INSTRUCTIONS = 20_000;
 const LONGEST_RUN = 1_000_000;
 /** A shared look-up that fails so often is split into one for each access. */
 const SHARED_FAILURES = 24;
+/** Unknown targets of indirect jumps after which a region is compiled anew with them. */
+const UNKNOWN_TARGETS = 40;
+/** An entry's region is compiled anew so often at most. */
+const MAXIMUM_RECOMPILATIONS = 4;
+/** Runs of regions, one after the other through the dispatcher, after which it is looked which of them belong together. */
+const MERGE_AFTER_RUNS = 100_000;
+const BUSY_RUNS = 5_000;
 /** WebAssembly bytes held at most; then all is dropped, and what is still hot compiled anew. */
 const CODE_BUDGET_BYTES = 48 * 1024 * 1024;
 
 /** Answers of a region that are no exit numbers. */
 const FAULT = -1;
 const AFTER = -2;
+/** A string instruction has stopped between two iterations: RIP and LEFT say where. */
+const BETWEEN = -3;
 
 interface CodePage {
   /** Virtual page number and the physical page that it was mapped to. */
@@ -63,6 +74,7 @@ export class CompiledCode {
   /** fetchKey at which it was found bad. */
   badKey = -1;
   failures = 0;
+  unknownTargets = 0;
 
   constructor(entry: Block, number: number, pages: readonly CodePage[], region: CompiledRegion) {
     this.entry = entry;
@@ -83,6 +95,7 @@ interface Compilation {
 const imports: readonly ImportedFunction[] = [
   { name: 'execute', type: { parameters: [I32], results: [I32] } },
   { name: 'flags', type: { parameters: [], results: [I32] } },
+  { name: 'string', type: { parameters: [I32], results: [I32] } },
 ];
 
 export class Jit {
@@ -99,6 +112,7 @@ export class Jit {
     memory: WebAssembly.Memory;
     execute: (exit: number) => number;
     flags: () => number;
+    string: (exit: number) => number;
   };
   private readonly functions: (CompiledCode | undefined)[] = [];
   private freeNumbers: number[] = [];
@@ -108,6 +122,8 @@ export class Jit {
   private codeBytes = 0;
   /** Where the last call of an interpreter's handler ended the run. */
   private stopped: ExitRecord | null = null;
+  /** Instructions that the present run may take. */
+  private granted = 0;
 
   constructor(core: CpuCore, blocks: BlockCache, threshold: number, stopwatch: (() => number) | null) {
     this.core = core;
@@ -121,6 +137,7 @@ export class Jit {
       memory: core.memory.wasmMemory,
       execute: (exit: number) => this.execute(exit),
       flags: () => settleFlags(core),
+      string: (exit: number) => this.executeString(exit),
     };
     blocks.onDrop = (page) => this.drop(page);
   }
@@ -147,38 +164,107 @@ export class Jit {
   /** Compiles what waits. */
   compileQueue(): void {
     const started = this.stopwatch?.() ?? 0;
-    const waiting = this.queue.splice(0);
+    const waiting = this.queue.splice(0).filter((block) => block.compiled === null);
     this.compileAt = Number.POSITIVE_INFINITY;
     if (
       this.codeBytes > CODE_BUDGET_BYTES ||
       this.functions.length - this.freeNumbers.length + waiting.length > MAXIMUM_FUNCTIONS
     )
-      this.drop(-1);
-    const compilations: Compilation[] = [];
-    for (const block of waiting) {
-      const compilation = this.prepare(block);
-      if (compilation !== null) compilations.push(compilation);
-      else block.count = 1;
-    }
-    if (compilations.length > 0) this.instantiate(compilations);
+      this.blocks.drop(-1);
+    this.compile(this.chooseRegions(waiting));
     if (this.stopwatch !== null) this.statistics.compileMillis += this.stopwatch() - started;
   }
 
-  private prepare(block: Block): Compilation | null {
-    if (block.compiled !== null || this.blocks.known(block.ripLow, block.ripHigh) !== block) return null;
-    const region = growRegion(block, (low, high) => this.blocks.known(low, high));
-    if (region.blocks[0].code.length === 0) return null;
-    const pages = this.pagesOf(region);
-    if (pages === null) return null;
-    return {
-      entry: block,
-      pages,
-      region: compileRegion(region, {
+  /** Regions that cover the blocks: the one that covers most first. Blocks within another's region get none of their own. */
+  private chooseRegions(wanted: readonly Block[]): Region[] {
+    const chosen: Region[] = [];
+    let open = new Set(wanted);
+    const candidates: { readonly block: Block; readonly region: Region }[] = [];
+    for (const block of wanted) {
+      // Not under the present mapping, or the page is not marked as accessed: later, perhaps.
+      if (this.blocks.known(block.ripLow, block.ripHigh) !== block) {
+        open.delete(block);
+        block.count = 1;
+      } else candidates.push({ block, region: growRegion(block, (low, high) => this.blocks.known(low, high)) });
+    }
+    while (open.size > 0) {
+      let best: Region | null = null;
+      let bestBlock: Block | null = null;
+      let most = 0;
+      for (const { block, region } of candidates) {
+        if (!open.has(block)) continue;
+        let covered = 0;
+        for (const source of region.sources) if (open.has(source)) covered++;
+        if (covered > most) {
+          most = covered;
+          best = region;
+          bestBlock = block;
+        }
+      }
+      if (best === null || bestBlock === null) break;
+      chosen.push(best);
+      const rest = new Set(open);
+      for (const source of best.sources) {
+        rest.delete(source);
+        // Entered from elsewhere it may become hot again.
+        if (source !== bestBlock && source.compiled === null) source.count = 1;
+      }
+      rest.delete(bestBlock);
+      open = rest;
+    }
+    return chosen;
+  }
+
+  private compile(regions: readonly Region[]): void {
+    const compilations: Compilation[] = [];
+    for (const region of regions) {
+      const entry = region.sources[0];
+      const pages = region.blocks[0].code.length === 0 ? null : this.pagesOf(region);
+      if (pages === null) {
+        entry.count = 1;
+        continue;
+      }
+      const compiled = compileRegion(region, {
         hostArea: this.core.memory.sizeBytes,
         ungrouped: this.ungrouped,
+        learns: entry.recompilations < MAXIMUM_RECOMPILATIONS,
         allocateTable: (targets) => this.tables.allocate(targets),
-      }),
-    };
+      });
+      compilations.push({ entry, pages, region: compiled });
+    }
+    if (compilations.length > 0) this.instantiate(compilations);
+  }
+
+  /** Compiles an entry's region anew, with what has been learnt. */
+  private recompile(code: CompiledCode): void {
+    code.entry.recompilations++;
+    this.retire(code);
+    this.core.invalidateFetches();
+    this.request(code.entry);
+  }
+
+  /** Regions that call each other too often through the dispatcher become one. */
+  private mergeBusy(): void {
+    const started = this.stopwatch?.() ?? 0;
+    const busy: CompiledCode[] = [];
+    for (const code of this.functions)
+      if (code !== undefined && this.dispatcher.takeRuns(code.number) >= BUSY_RUNS && this.usable(code))
+        busy.push(code);
+    if (busy.length < 2) return;
+    const entries = new Set(busy.map((code) => code.entry));
+    const regions = this.chooseRegions([...entries].filter((entry) => entry.recompilations < MAXIMUM_RECOMPILATIONS));
+    const better = regions.filter((region) => region.sources.filter((source) => entries.has(source)).length > 1);
+    if (better.length === 0) return;
+    for (const region of better)
+      for (const source of region.sources)
+        if (entries.has(source) && source.compiled !== null) {
+          source.recompilations++;
+          this.retire(source.compiled);
+          source.count = 1;
+        }
+    this.core.invalidateFetches();
+    this.compile(better);
+    if (this.stopwatch !== null) this.statistics.compileMillis += this.stopwatch() - started;
   }
 
   private pagesOf(region: Region): CodePage[] | null {
@@ -243,11 +329,13 @@ export class Jit {
     const regions = this.byPage.get(page);
     if (regions === undefined) return;
     this.byPage.delete(page);
-    for (const code of regions) {
-      this.release(code);
-      this.functions[code.number] = undefined;
-      this.freeNumbers.push(code.number);
-    }
+    for (const code of regions) this.retire(code);
+  }
+
+  private retire(code: CompiledCode): void {
+    this.release(code);
+    this.functions[code.number] = undefined;
+    this.freeNumbers.push(code.number);
   }
 
   private release(code: CompiledCode): void {
@@ -287,6 +375,7 @@ export class Jit {
     this.dispatcher.remember(entry.ripLow, entry.ripHigh, core.fetchKey, code.number);
     offerFlags(core);
     const run = Math.min(left, LONGEST_RUN);
+    this.granted = run;
     w[JIT_LEFT] = run;
     w[JIT_READ_GENERATION] = core.readGeneration;
     w[JIT_WRITE_GENERATION] = core.writeGeneration;
@@ -295,6 +384,10 @@ export class Jit {
     const done = run - w[JIT_LEFT];
     core.instructionCount += done;
     this.statistics.instructions += done;
+    if (w[JIT_RUNS] >= MERGE_AFTER_RUNS) {
+      w[JIT_RUNS] = 0;
+      if (answer === 0) this.mergeBusy();
+    }
     if (answer === 0) {
       adoptFlags(core);
       return false;
@@ -303,6 +396,12 @@ export class Jit {
     if (answer < 0) return this.afterHandler(answer);
     const stoppedIn = this.functions[w[JIT_FUNCTION]] as CompiledCode;
     const exit = stoppedIn.exits[answer - 1];
+    if (exit.indirect !== undefined) {
+      adoptFlags(core);
+      exit.indirect.noteTarget(w[RIP_LOW], w[RIP_HIGH]);
+      if (++stoppedIn.unknownTargets === UNKNOWN_TARGETS) this.recompile(stoppedIn);
+      return false;
+    }
     this.settle(exit, exit.uncounted);
     if (exit.shared === true) this.sharedFailure(stoppedIn, exit);
     return true;
@@ -317,6 +416,7 @@ export class Jit {
     core.instructionCount -= uncounted;
     this.statistics.instructions -= uncounted;
     if (exit.kind !== KIND_DYNAMIC) w[LAZY_KIND] = exit.kind;
+    if (exit.previousKind !== undefined && exit.previousKind !== KIND_DYNAMIC) w[JIT_PREVIOUS_KIND] = exit.previousKind;
     adoptFlags(core);
   }
 
@@ -327,6 +427,7 @@ export class Jit {
     const instruction = exit.instruction;
     this.stopped = null;
     adoptFlags(core);
+    if (answer === BETWEEN) return false;
     core.words[RIP_LOW] = exit.low;
     core.words[RIP_HIGH] = exit.high;
     const uncounted = answer === AFTER ? exit.uncounted - 1 : exit.uncounted;
@@ -364,15 +465,41 @@ export class Jit {
     return core.blockEnd === 0 || core.exit >= 0 ? AFTER : 0;
   }
 
+  /**
+   * Called by compiled code for a string instruction at the end of a block: its handler counts iterations by core.instructionCount,
+   * so that stands still at the instruction while it runs; what it counted goes into LEFT. 0 = finished, go on after it.
+   */
+  private executeString(number: number): number {
+    const { core } = this;
+    const w = core.words;
+    const exit = (this.functions[w[JIT_FUNCTION]] as CompiledCode).exits[number - 1];
+    const instruction = exit.instruction;
+    if (instruction === null) throw new Error('cpu: compiled code calls no instruction');
+    const entered = core.instructionCount;
+    const limit = core.instructionLimit;
+    // LEFT has this instruction taken off already; the handler's own index in its block is added by it.
+    const before = entered + this.granted - w[JIT_LEFT] - 1 - instruction.index;
+    core.instructionCount = before;
+    core.instructionLimit = entered + this.granted;
+    let answer: number;
+    try {
+      settleFlags(core);
+      answer = this.execute(number);
+      w[JIT_LEFT] -= core.instructionCount - before;
+      if (answer === 0 && (w[RIP_LOW] !== instruction.nextLow || w[RIP_HIGH] !== instruction.nextHigh))
+        answer = BETWEEN;
+      if (answer === AFTER) answer = BETWEEN;
+    } finally {
+      core.instructionCount = entered;
+      core.instructionLimit = limit;
+    }
+    return answer;
+  }
+
   /** A look-up for several accesses keeps failing: they straddle a page boundary, or some of them may not be written. */
   private sharedFailure(code: CompiledCode, exit: ExitRecord): void {
     if (++code.failures < SHARED_FAILURES) return;
     this.ungrouped.add(addressKey(exit.low, exit.high));
-    const { entry } = code;
-    this.release(code);
-    this.functions[code.number] = undefined;
-    this.freeNumbers.push(code.number);
-    this.core.invalidateFetches();
-    this.request(entry);
+    this.recompile(code);
   }
 }

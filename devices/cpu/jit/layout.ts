@@ -4,7 +4,8 @@
 //   words 320..   LEFT, generations, key, function: written by the engine before it enters compiled code
 //   0x40000       dispatch cache: 4096 entries of 16 bytes {RIP (8), key (4), function number (4)}
 //   0x50000       per function number: instructions that must be left to enter it (4 bytes each)
-//   0x60000       jump tables of indirect branches, up to the end of the host area
+//   0x60000       per function number: how often the dispatcher called it since the engine last looked (4 bytes each)
+//   0x70000       jump tables of indirect branches, up to the end of the host area
 
 import { HOST_AREA_BYTES } from '../../base/physical-memory.ts';
 import { USER_READ, USER_WRITE } from '../../mmu/mmu.ts';
@@ -18,6 +19,12 @@ export const JIT_WRITE_GENERATION = 322;
 export const JIT_KEY = 323;
 /** Number of the function that ran last. */
 export const JIT_FUNCTION = 324;
+/** Functions called by the dispatcher since the engine last looked. */
+export const JIT_RUNS = 325;
+/** Kind and operands (pairs) of the operation before an increment or decrement: CF is still its. */
+export const JIT_PREVIOUS_KIND = 326;
+export const JIT_PREVIOUS_A = 328;
+export const JIT_PREVIOUS_B = 330;
 
 export const DISPATCH_CACHE_OFFSET = 0x40000;
 export const DISPATCH_ENTRIES = 4096;
@@ -25,7 +32,8 @@ export const DISPATCH_MASK = DISPATCH_ENTRIES - 1;
 export const FUNCTION_LEFT_OFFSET = 0x50000;
 /** Functions that may exist at a time. */
 export const MAXIMUM_FUNCTIONS = 16384;
-export const JUMP_TABLES_OFFSET = 0x60000;
+export const FUNCTION_RUNS_OFFSET = 0x60000;
+export const JUMP_TABLES_OFFSET = 0x70000;
 export const JUMP_TABLES_BYTES = HOST_AREA_BYTES - JUMP_TABLES_OFFSET;
 
 /** Byte offsets of the fields of TLB entry 0, from the start of the host area. */

@@ -30,6 +30,8 @@ export const Ending = {
   indirect: 4,
   /** The next instruction is one that the interpreter must execute. */
   leave: 5,
+  /** A string instruction: its handler runs it, as far as the count allows; then `next`. */
+  string: 6,
 } as const;
 export type Ending = (typeof Ending)[keyof typeof Ending];
 
@@ -41,6 +43,8 @@ export interface RegionTarget {
 }
 
 export interface RegionBlock {
+  /** The decoded block that it was cut from. */
+  readonly source: Block;
   readonly low: number;
   readonly high: number;
   /** Executed here; the last one is the jump unless `ending` is fallThrough or leave. */
@@ -61,6 +65,8 @@ export interface Region {
   readonly instructions: number;
   /** Virtual page numbers (address / 4096) that the code lies in. */
   readonly pages: readonly number[];
+  /** The decoded blocks that it is made of. */
+  readonly sources: readonly Block[];
 }
 
 /** Exact: addresses have 48 bits. */
@@ -70,6 +76,7 @@ export function addressKey(low: number, high: number): number {
 
 const conditional = new Set(['jcc', 'loop', 'loope', 'loopne', 'jrcxz']);
 const indirect = new Set(['ret', 'jmpIndirect', 'callIndirect']);
+const strings = new Set(['movs', 'stos', 'lods', 'cmps', 'scas']);
 
 /** Instructions at the end of a block that compiled code executes itself. */
 export function endingOf(last: Instruction): Ending {
@@ -78,6 +85,7 @@ export function endingOf(last: Instruction): Ending {
   if (conditional.has(operation)) return Ending.conditional;
   if (operation === 'jmp') return Ending.jump;
   if (operation === 'call') return Ending.call;
+  if (strings.has(operation)) return Ending.string;
   // 16-bit branch targets are nobody's hot path.
   if (indirect.has(operation) && last.width === 8) return Ending.indirect;
   return Ending.leave;
@@ -112,6 +120,7 @@ export function growRegion(entry: Block, lookUp: (low: number, high: number) => 
     const last = block.code[block.code.length - 1];
     switch (endingOf(last)) {
       case Ending.fallThrough:
+      case Ending.string:
         pushSeen(frontier, seen, lookUp(last.nextLow, last.nextHigh));
         break;
       case Ending.conditional:
@@ -152,6 +161,7 @@ function link(chosen: readonly Block[]): Region {
       returnPoints.add(addressKey(last.nextLow, last.nextHigh));
     const leaves = ending === Ending.leave;
     blocks.push({
+      source: block,
       low: block.ripLow,
       high: block.ripHigh,
       code,
@@ -170,7 +180,7 @@ function link(chosen: readonly Block[]): Region {
   const find = (low: number, high: number): number => index.get(addressKey(low, high)) ?? -1;
   blocks.forEach((block, n) => {
     const last = block.code[block.code.length - 1];
-    if (block.ending === Ending.fallThrough || block.ending === Ending.conditional)
+    if (block.ending === Ending.fallThrough || block.ending === Ending.conditional || block.ending === Ending.string)
       block.next = find(block.nextLow, block.nextHigh);
     if (block.ending === Ending.conditional || block.ending === Ending.jump || block.ending === Ending.call)
       block.taken = find(last.immediateLow, last.immediateHigh);
@@ -191,5 +201,5 @@ function link(chosen: readonly Block[]): Region {
     for (const target of block.targets) successors.push(target.block);
     block.successors = successors;
   });
-  return { blocks, instructions, pages: [...pages] };
+  return { blocks, instructions, pages: [...pages], sources: chosen };
 }

@@ -13,16 +13,26 @@
 // every exit; LEFT already counts the whole block, so an exit's record says how much of it did not run.
 
 import type { Instruction } from '../decode/instruction.ts';
+import type { Block } from '../interpreter/blocks.ts';
 import { FLAGS, FS_BASE, GS_BASE, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, XMM, ZERO } from '../state-layout.ts';
 import { registerEffects } from './effects.ts';
-import { flagKind, KIND_BITS, KIND_DYNAMIC, type What } from './flag-kinds.ts';
-import { JIT_LEFT, TLB_DIFFERENCE, TLB_READ_OFFSET, TLB_WRITE_OFFSET } from './layout.ts';
+import { FIRST_STEP_KIND, flagKind, isStepKind, KIND_BITS, KIND_DYNAMIC, STEP_KINDS, type What } from './flag-kinds.ts';
+import {
+  JIT_LEFT,
+  JIT_PREVIOUS_A,
+  JIT_PREVIOUS_B,
+  JIT_PREVIOUS_KIND,
+  TLB_DIFFERENCE,
+  TLB_READ_OFFSET,
+  TLB_WRITE_OFFSET,
+} from './layout.ts';
 import { addressKey } from './region.ts';
 import { Code, I32, I64, NO_RESULT, Op, V128, type ValueType } from './wasm.ts';
 
 /** Functions that regions import, in this order. */
 export const HELPER_EXECUTE = 0;
 export const HELPER_FLAGS = 1;
+export const HELPER_STRING = 2;
 
 /** Where compiled code may stop, and what the engine has to know there. */
 export interface ExitRecord {
@@ -32,10 +42,14 @@ export interface ExitRecord {
   readonly uncounted: number;
   /** Kind of the flags in LAZY_A, LAZY_B, FLAGS; KIND_DYNAMIC: LAZY_KIND says it. */
   readonly kind: number;
+  /** Likewise of the operation before; undefined as KIND_DYNAMIC. */
+  readonly previousKind?: number;
   /** The instruction at the exit; null if the block ended before it. */
   readonly instruction: Instruction | null;
   /** The exit is a look-up for several accesses at once. */
   readonly shared?: boolean;
+  /** The end of this block, an indirect jump, went where no edge leads; RIP is there already. */
+  readonly indirect?: Block;
 }
 
 /** A place in guest memory that may be accessed now: i32 local plus constant offset. */
@@ -105,13 +119,20 @@ export class Translator {
   /** i32: 1 while floating-point instructions must be left to the interpreter. */
   readonly floatSlow: number;
 
+  /** Of the operation before an increment or decrement: operands and kind (flag-kinds.ts). */
+  readonly previousA: number;
+  readonly previousB: number;
+  private readonly previousKindLocal: number;
+  private usesPrevious = false;
   /** Compile-time knowledge of the flags. */
   kind: number = KIND_DYNAMIC;
-  /** XMM registers whose low lane is known to be zero or normal: its size in bytes, else 0. */
+  previousKind: number = KIND_DYNAMIC;
+  /** XMM registers known not to be denormal: size of a lane in bytes, plus 16 if all lanes are; 0 = not known. */
   readonly plain = new Uint8Array(16);
   private floatChecked = false;
 
   private readonly options: TranslatorOptions;
+  private readonly constants = new Map<string, number>();
   private readonly free = new Map<ValueType, number[]>();
   private instructionTemporaries: { type: ValueType; local: number }[] = [];
   private blockTemporaries: { type: ValueType; local: number }[] = [];
@@ -138,6 +159,9 @@ export class Translator {
     this.flagB = this.newLocal(I64);
     this.flagWord = this.newLocal(I32);
     this.flagKindLocal = this.newLocal(I32);
+    this.previousA = this.newLocal(I64);
+    this.previousB = this.newLocal(I64);
+    this.previousKindLocal = this.newLocal(I32);
     this.readGeneration = this.newLocal(I64);
     this.writeGeneration = this.newLocal(I64);
     this.fsBase = this.newLocal(I64);
@@ -172,6 +196,17 @@ export class Translator {
   private blockTemporary(type: ValueType): number {
     const local = this.take(type);
     this.blockTemporaries.push({ type, local });
+    return local;
+  }
+
+  /** Local with a v128 constant, set once at entry. */
+  constant(bytes: readonly number[]): number {
+    const key = bytes.join();
+    let local = this.constants.get(key);
+    if (local === undefined) {
+      local = this.newLocal(V128);
+      this.constants.set(key, local);
+    }
     return local;
   }
 
@@ -425,6 +460,7 @@ export class Translator {
       high: i.ripHigh,
       uncounted: this.blockCode.length - this.index,
       kind: this.kind,
+      previousKind: this.previousKind,
       instruction: i,
     });
   }
@@ -468,6 +504,53 @@ export class Translator {
     this.flagsWritten = true;
   }
 
+  /** Before an increment or decrement: the last operation becomes the one before, whose CF stays. */
+  keepCarry(): void {
+    const { code } = this;
+    this.usesFlags = true;
+    this.usesPrevious = true;
+    if (isStepKind(this.kind)) return;
+    if (this.kind !== KIND_DYNAMIC) {
+      code.get(this.flagA);
+      code.set(this.previousA);
+      code.get(this.flagB);
+      code.set(this.previousB);
+      this.previousKind = this.kind;
+      return;
+    }
+    this.fixPreviousKind();
+    this.previousKind = KIND_DYNAMIC;
+    const keep = (previous: number, last: number): void => {
+      code.get(previous);
+      code.get(last);
+      code.get(this.flagKindLocal);
+      code.i32(FIRST_STEP_KIND);
+      code.op(Op.i32Sub);
+      code.i32(STEP_KINDS);
+      code.op(Op.i32LtU);
+      code.op(Op.select);
+      code.set(previous);
+    };
+    keep(this.previousA, this.flagA);
+    keep(this.previousB, this.flagB);
+    keep(this.previousKindLocal, this.flagKindLocal);
+  }
+
+  /** The kind's locals become what is known now, for code that will not know. */
+  fixKinds(kind: number): void {
+    if (!this.usesFlags) return;
+    if (kind !== KIND_DYNAMIC) {
+      this.code.i32(kind);
+      this.code.set(this.flagKindLocal);
+    }
+    this.fixPreviousKind();
+  }
+  private fixPreviousKind(): void {
+    if (this.previousKind === KIND_DYNAMIC || !this.usesPrevious) return;
+    this.code.i32(this.previousKind);
+    this.code.set(this.previousKindLocal);
+  }
+
   /** The kind of the flags goes into its local: the instruction decides at run time what it will be. */
   makeKindDynamic(): void {
     this.usesFlags = true;
@@ -508,6 +591,12 @@ export class Translator {
     );
     this.storePair(LAZY_A_LOW, this.flagA);
     this.storePair(LAZY_B_LOW, this.flagB);
+    if (!this.usesPrevious) return;
+    this.storeWord(JIT_PREVIOUS_KIND, () =>
+      this.previousKind === KIND_DYNAMIC ? this.code.get(this.previousKindLocal) : this.code.i32(this.previousKind),
+    );
+    this.storePair(JIT_PREVIOUS_A, this.previousA);
+    this.storePair(JIT_PREVIOUS_B, this.previousB);
   }
 
   // ------------------------------------------------------------------------------- state area in memory
@@ -564,8 +653,8 @@ export class Translator {
       }
   }
 
-  /** Hands the current instruction to the interpreter's handler, and goes on after it. */
-  callInterpreter(i: Instruction): void {
+  /** Hands the current instruction to the interpreter's handler, and goes on after it. `counts`: the handler counts iterations in LEFT. */
+  callInterpreter(i: Instruction, counts = false): void {
     const { code } = this;
     const effects = registerEffects(i);
     const touchesFlags = i.row.flagsRead !== undefined || i.row.flagsWritten !== undefined;
@@ -584,9 +673,10 @@ export class Translator {
       }
     }
     code.i32(number);
-    code.call(HELPER_EXECUTE);
+    code.call(counts ? HELPER_STRING : HELPER_EXECUTE);
     const status = this.temporary(I32);
     code.set(status);
+    if (counts) this.loadWord(code, JIT_LEFT, this.left);
     if (!readsOnly) {
       for (let n = 0; n < 16; n++)
         if ((effects.general & (1 << n)) !== 0) {
@@ -604,14 +694,11 @@ export class Translator {
       }
     }
     // A fault, or something that ends the run: the engine knows what.
-    if (this.usesFlags || this.kind !== KIND_DYNAMIC) {
+    if (this.usesFlags) {
       code.get(status);
       code.op(Op.if);
       code.op(NO_RESULT);
-      if (this.kind !== KIND_DYNAMIC) {
-        code.i32(this.kind);
-        code.set(this.flagKindLocal);
-      }
+      this.fixKinds(this.kind);
       code.get(status);
       code.br(this.leaveDepth + 1);
       code.op(Op.end);
@@ -630,6 +717,7 @@ export class Translator {
     this.plan = plan;
     this.nextAccess = 0;
     this.kind = kind;
+    this.previousKind = KIND_DYNAMIC;
     this.plain.fill(0);
     this.floatChecked = false;
     this.flagsWritten = false;
@@ -734,11 +822,21 @@ export class Translator {
     if (this.usesGs) this.loadPair(target, GS_BASE, this.gsBase);
     for (let n = 0; n < 16; n++) if (this.general[n] >= 0) this.loadPair(target, n * 2, this.general[n]);
     for (let n = 0; n < 16; n++) if (this.xmm[n] >= 0) this.loadRegisters(target, 0, 1 << n);
+    for (const [bytes, local] of this.constants) {
+      target.simd(0x0c);
+      for (const byte of bytes.split(',')) target.op(Number(byte));
+      target.set(local);
+    }
     if (this.usesFlags) {
       this.loadPair(target, LAZY_A_LOW, this.flagA);
       this.loadPair(target, LAZY_B_LOW, this.flagB);
       this.loadWord(target, FLAGS, this.flagWord);
       this.loadWord(target, LAZY_KIND, this.flagKindLocal);
+      if (this.usesPrevious) {
+        this.loadPair(target, JIT_PREVIOUS_A, this.previousA);
+        this.loadPair(target, JIT_PREVIOUS_B, this.previousB);
+        this.loadWord(target, JIT_PREVIOUS_KIND, this.previousKindLocal);
+      }
     }
     return target;
   }
@@ -749,6 +847,7 @@ export class Translator {
     this.storeRegisters(this.writtenGeneral, this.writtenXmm);
     if (this.usesFlags) {
       this.kind = KIND_DYNAMIC;
+      this.previousKind = KIND_DYNAMIC;
       this.storeFlags();
     }
   }
