@@ -35,6 +35,7 @@ function runBlocks(core: CpuCore, blocks: BlockCache, jit: Jit | null, limit: nu
   let block: Block | null = null;
   /** Compiled code has stopped at an instruction that it cannot execute. */
   let interpretNext = false;
+  let first = true;
   core.block = null;
   do {
     // Most jumps of a tight loop lead to its start.
@@ -44,7 +45,9 @@ function runBlocks(core: CpuCore, blocks: BlockCache, jit: Jit | null, limit: nu
       core.block = block;
     }
     if (jit !== null) {
-      if (block.compiled === null) jit.noteRun(block);
+      // Where a run happens to begin is no sign of a hot place: the last one may have ended in the middle of a block.
+      if (block.compiled === null && (!first || jit.threshold === 0)) jit.noteRun(block);
+      first = false;
       const { compiled } = block;
       if (compiled !== null && !interpretNext) {
         const room = limit - core.instructionCount;

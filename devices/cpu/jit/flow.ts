@@ -35,11 +35,15 @@ export interface FlowStructure {
   isBackEdge(from: number, to: number): boolean;
 }
 
-/** Finds order and nesting. Nodes that the entry does not reach are left out. */
-export function structureFlow(graph: FlowGraph): FlowStructure {
+/**
+ * Finds order and nesting. Nodes that the entry does not reach are left out. `withDispatcher` false: irreducible edges are only found,
+ * not resolved.
+ */
+export function structureFlow(graph: FlowGraph, withDispatcher = true): FlowStructure {
   const dispatched = new Set<number>();
   for (;;) {
     const structure = attempt(graph, dispatched);
+    if (!withDispatcher) return structure;
     const before = dispatched.size;
     for (const node of structure.order)
       if (node < graph.count)

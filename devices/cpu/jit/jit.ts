@@ -17,16 +17,7 @@ import { type CompiledRegion, compileRegion } from './compiler.ts';
 import { Dispatcher, MEMORY_PAGE_BYTES } from './dispatcher.ts';
 import { adoptFlags, KIND_DYNAMIC, offerFlags, settleFlags } from './flag-kinds.ts';
 import { JumpTableArea } from './jump-table.ts';
-import {
-  JIT_FUNCTION,
-  JIT_KEY,
-  JIT_LEFT,
-  JIT_PREVIOUS_KIND,
-  JIT_READ_GENERATION,
-  JIT_RUNS,
-  JIT_WRITE_GENERATION,
-  MAXIMUM_FUNCTIONS,
-} from './layout.ts';
+import { JIT_FUNCTION, JIT_KEY, JIT_LEFT, JIT_PREVIOUS_KIND, JIT_RUNS, MAXIMUM_FUNCTIONS } from './layout.ts';
 import { addressKey, growRegion, type Region } from './region.ts';
 import type { ExitRecord } from './translator.ts';
 import { encodeModule, I32, type ImportedFunction } from './wasm.ts';
@@ -377,8 +368,7 @@ export class Jit {
     const run = Math.min(left, LONGEST_RUN);
     this.granted = run;
     w[JIT_LEFT] = run;
-    w[JIT_READ_GENERATION] = core.readGeneration;
-    w[JIT_WRITE_GENERATION] = core.writeGeneration;
+    core.mmu.syncCompiled();
     w[JIT_KEY] = core.fetchKey;
     const answer = this.dispatcher.run();
     const done = run - w[JIT_LEFT];

@@ -1,20 +1,18 @@
 // What compiled code finds in the host area of guest memory (see ../state-layout.ts for the registers), and the words that only
 // compiled code and its dispatcher use.
 //
-//   words 320..   LEFT, generations, key, function: written by the engine before it enters compiled code
-//   0x40000       dispatch cache: 4096 entries of 16 bytes {RIP (8), key (4), function number (4)}
-//   0x50000       per function number: instructions that must be left to enter it (4 bytes each)
-//   0x60000       per function number: how often the dispatcher called it since the engine last looked (4 bytes each)
-//   0x70000       jump tables of indirect branches, up to the end of the host area
+//   words 320..   LEFT, key, function: written by the engine before it enters compiled code
+//   0x50000       dispatch cache: 4096 entries of 16 bytes {RIP (8), key (4), function number (4)}
+//   0x60000       per function number: instructions that must be left to enter it (4 bytes each)
+//   0x70000       per function number: how often the dispatcher called it since the engine last looked (4 bytes each)
+//   0x80000       jump tables of indirect branches, up to the end of the host area
 
 import { HOST_AREA_BYTES } from '../../base/physical-memory.ts';
-import { USER_READ, USER_WRITE } from '../../mmu/mmu.ts';
+import { COMPILED_READ, COMPILED_WRITE } from '../../mmu/mmu.ts';
 import { TLB_AREA_OFFSET } from '../state-layout.ts';
 
 /** Word indices in the state area. LEFT: instructions that may still run. */
 export const JIT_LEFT = 320;
-export const JIT_READ_GENERATION = 321;
-export const JIT_WRITE_GENERATION = 322;
 /** core.fetchKey at entry: only functions checked under it may run. */
 export const JIT_KEY = 323;
 /** Number of the function that ran last. */
@@ -26,21 +24,21 @@ export const JIT_PREVIOUS_KIND = 326;
 export const JIT_PREVIOUS_A = 328;
 export const JIT_PREVIOUS_B = 330;
 
-export const DISPATCH_CACHE_OFFSET = 0x40000;
+export const DISPATCH_CACHE_OFFSET = 0x50000;
 export const DISPATCH_ENTRIES = 4096;
 export const DISPATCH_MASK = DISPATCH_ENTRIES - 1;
-export const FUNCTION_LEFT_OFFSET = 0x50000;
+export const FUNCTION_LEFT_OFFSET = 0x60000;
 /** Functions that may exist at a time. */
 export const MAXIMUM_FUNCTIONS = 16384;
-export const FUNCTION_RUNS_OFFSET = 0x60000;
-export const JUMP_TABLES_OFFSET = 0x70000;
+export const FUNCTION_RUNS_OFFSET = 0x70000;
+export const JUMP_TABLES_OFFSET = 0x80000;
 export const JUMP_TABLES_BYTES = HOST_AREA_BYTES - JUMP_TABLES_OFFSET;
 
 /** Byte offsets of the fields of TLB entry 0, from the start of the host area. */
-export const TLB_READ_OFFSET = TLB_AREA_OFFSET + USER_READ * 4;
-export const TLB_WRITE_OFFSET = TLB_AREA_OFFSET + USER_WRITE * 4;
-/** Tag (8 bytes) at 0; difference between physical and virtual address (4 bytes) at 12. */
-export const TLB_DIFFERENCE = 12;
+export const TLB_READ_OFFSET = TLB_AREA_OFFSET + COMPILED_READ * 4;
+export const TLB_WRITE_OFFSET = TLB_AREA_OFFSET + COMPILED_WRITE * 4;
+/** Virtual page address (8 bytes) at 0; physical page address (4 bytes) at 8. */
+export const TLB_PHYSICAL = 8;
 
 /** Slot of the dispatch cache for an address. */
 export function dispatchSlot(low: number): number {

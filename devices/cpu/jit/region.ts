@@ -8,6 +8,7 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import type { Block } from '../interpreter/blocks.ts';
+import { splitLoops } from './split.ts';
 
 /** Larger regions compile slowly and keep too many values alive. */
 const MAXIMUM_INSTRUCTIONS = 2000;
@@ -201,5 +202,6 @@ function link(chosen: readonly Block[]): Region {
     for (const target of block.targets) successors.push(target.block);
     block.successors = successors;
   });
+  splitLoops(blocks);
   return { blocks, instructions, pages: [...pages], sources: chosen };
 }

@@ -22,7 +22,7 @@ import {
   JIT_PREVIOUS_A,
   JIT_PREVIOUS_B,
   JIT_PREVIOUS_KIND,
-  TLB_DIFFERENCE,
+  TLB_PHYSICAL,
   TLB_READ_OFFSET,
   TLB_WRITE_OFFSET,
 } from './layout.ts';
@@ -110,8 +110,6 @@ export class Translator {
   readonly flagB: number;
   readonly flagWord: number;
   readonly flagKindLocal: number;
-  private readonly readGeneration: number;
-  private readonly writeGeneration: number;
   private readonly fsBase: number;
   private readonly gsBase: number;
   usesFs = false;
@@ -162,8 +160,6 @@ export class Translator {
     this.previousA = this.newLocal(I64);
     this.previousB = this.newLocal(I64);
     this.previousKindLocal = this.newLocal(I32);
-    this.readGeneration = this.newLocal(I64);
-    this.writeGeneration = this.newLocal(I64);
     this.fsBase = this.newLocal(I64);
     this.gsBase = this.newLocal(I64);
     this.floatSlow = this.newLocal(I32);
@@ -393,7 +389,6 @@ export class Translator {
   private lookUp(group: AccessGroup, displacement: number, size: number, push: () => void): void {
     const { code } = this;
     const address = this.temporary(I64);
-    const short = this.temporary(I32);
     const entry = this.temporary(I32);
     group.host = this.blockTemporary(I32);
     const table = this.options.hostArea + (group.write ? TLB_WRITE_OFFSET : TLB_READ_OFFSET);
@@ -404,29 +399,25 @@ export class Translator {
       code.op(Op.i64Add);
     }
     code.tee(address);
+    code.get(address);
     code.op(Op.i32WrapI64);
-    code.tee(short);
     code.i32(8);
     code.op(Op.i32ShrU);
     code.i32(0x7ff0);
     code.op(Op.i32And);
     code.tee(entry);
     code.memory(Op.i64Load, table);
-    code.get(address);
-    if (group.high - group.low > 1) {
-      code.i64(group.high - group.low - 1);
-      code.op(Op.i64Add);
-    }
-    code.i64(-4096);
-    code.op(Op.i64And);
-    code.get(group.write ? this.writeGeneration : this.readGeneration);
-    code.op(Op.i64Or);
-    code.op(Op.i64Ne);
+    // Offset in the page: the last byte has to lie in it too.
+    code.op(Op.i64Sub);
+    code.tee(address);
+    code.i64(4096 - (group.high - group.low));
+    code.op(Op.i64GtU);
     // In the first pass it is not known yet which access of a group comes first.
     this.exitIf(this.plan !== null);
+    code.get(address);
+    code.op(Op.i32WrapI64);
     code.get(entry);
-    code.memory(Op.i32Load, table + TLB_DIFFERENCE);
-    code.get(short);
+    code.memory(Op.i32Load, table + TLB_PHYSICAL);
     code.op(Op.i32Add);
     code.set(group.host);
   }
@@ -811,13 +802,6 @@ export class Translator {
   prologue(): Code {
     const target = new Code();
     this.loadWord(target, JIT_LEFT, this.left);
-    const wide = (word: number, local: number): void => {
-      target.i32(0);
-      target.memory(Op.i64Load32U, this.stateOffset(word));
-      target.set(local);
-    };
-    wide(JIT_LEFT + 1, this.readGeneration);
-    wide(JIT_LEFT + 2, this.writeGeneration);
     if (this.usesFs) this.loadPair(target, FS_BASE, this.fsBase);
     if (this.usesGs) this.loadPair(target, GS_BASE, this.gsBase);
     for (let n = 0; n < 16; n++) if (this.general[n] >= 0) this.loadPair(target, n * 2, this.general[n]);
