@@ -44,7 +44,7 @@ async function searchCount(workload: Workload, subject: Subject): Promise<number
   for (;;) {
     const millis = (await subject.run(workload, count)).cpuMillis - startUp;
     if (millis >= LEAST_MILLIS || count >= MAXIMUM_COUNT)
-      return Math.max(8, Math.round((count * target) / Math.max(millis, LEAST_MILLIS)));
+      return Math.max(2, Math.round((count * target) / Math.max(millis, LEAST_MILLIS)));
     count *= millis < LEAST_MILLIS / 8 ? 8 : 3;
   }
 }

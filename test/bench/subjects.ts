@@ -95,22 +95,57 @@ export function qemu(): Subject | null {
   return null;
 }
 
-/** A EuroOS that takes commands for as long as it is not closed. */
+/** A EuroOS that takes commands for as long as it is not closed. One that does not answer is ended; the next run boots another. */
 export class EuroOsSubject implements Subject {
   readonly name: string;
   readonly slowness: number;
-  private readonly child: ChildProcessWithoutNullStreams;
-  private output = '';
-  private errors = '';
-  private arrived: () => void = () => {};
-  private thread: string | null = null;
+  private readonly line: readonly string[];
+  private machine: Machine | null = null;
 
   private constructor(engine: Engine, programs: readonly string[]) {
     this.name = engine;
     this.slowness = engine === 'interpreter' ? 60 : 3;
-    const additions = programs.flatMap((file) => ['--add', `${file}:/bin/${path.basename(file)}`]);
-    const options = ['--engine', engine, '--net', 'none', '--memory', GUEST_MEMORY, ...additions];
-    this.child = spawn(process.execPath, [command, 'run', ...options], { cwd: root });
+    const additions = [...new Set(programs)].flatMap((file) => ['--add', `${file}:/bin/${path.basename(file)}`]);
+    this.line = [command, 'run', '--engine', engine, '--net', 'none', '--memory', GUEST_MEMORY, ...additions];
+  }
+
+  static async boot(engine: Engine, programs: readonly string[]): Promise<EuroOsSubject> {
+    const subject = new EuroOsSubject(engine, programs);
+    subject.machine = await Machine.boot(subject.line);
+    return subject;
+  }
+
+  async run(workload: Workload, count: number): Promise<Run> {
+    const { words, times } = commandOf(workload, count);
+    const program = [`/bin/${path.basename(workload.program)}`, ...words].join(' ');
+    const line = times === 1 ? program : `i=0; while [ $i -lt ${times} ]; do ${program} || break; i=$((i+1)); done`;
+    try {
+      this.machine ??= await Machine.boot(this.line);
+      const before = this.machine.cpuMillis();
+      const output = await this.machine.ask(line);
+      return { cpuMillis: this.machine.cpuMillis() - before, output };
+    } catch (error) {
+      await this.machine?.end();
+      this.machine = null;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.machine?.close();
+  }
+}
+
+/** A process `euroos run` with its shell at the end of pipes. */
+class Machine {
+  private readonly child: ChildProcessWithoutNullStreams;
+  private output = '';
+  private errors = '';
+  private arrived: () => void = () => {};
+  private thread = '';
+
+  private constructor(line: readonly string[]) {
+    this.child = spawn(process.execPath, line, { cwd: root });
     this.child.stdout.on('data', (data: Buffer) => {
       this.output += data.toString('latin1');
       this.arrived();
@@ -122,24 +157,25 @@ export class EuroOsSubject implements Subject {
     this.child.stdin.on('error', () => {}); // it may have ended
   }
 
-  static async boot(engine: Engine, programs: readonly string[]): Promise<EuroOsSubject> {
-    const subject = new EuroOsSubject(engine, [...new Set(programs)]);
-    await subject.ask('true');
-    subject.thread = busiestThread(subject.child.pid!);
-    return subject;
+  static async boot(line: readonly string[]): Promise<Machine> {
+    const machine = new Machine(line);
+    try {
+      await machine.ask('true');
+      machine.thread = busiestThread(machine.child.pid!);
+      return machine;
+    } catch (error) {
+      await machine.end();
+      throw error;
+    }
   }
 
-  async run(workload: Workload, count: number): Promise<Run> {
-    const { words, times } = commandOf(workload, count);
-    const program = [`/bin/${path.basename(workload.program)}`, ...words].join(' ');
-    const line = times === 1 ? program : `i=0; while [ $i -lt ${times} ]; do ${program} || break; i=$((i+1)); done`;
-    const before = threadMillis(this.thread!);
-    const output = await this.ask(line);
-    return { cpuMillis: threadMillis(this.thread!) - before, output };
+  /** Of the machine's thread so far. */
+  cpuMillis(): number {
+    return threadMillis(this.thread);
   }
 
   /** Gives the shell one line and waits for the output of it. */
-  private async ask(line: string): Promise<string> {
+  async ask(line: string): Promise<string> {
     this.output = '';
     this.child.stdin.write(`${line}; echo status $?\n`);
     const deadline = performance.now() + ANSWER_PATIENCE_MILLIS;
@@ -150,7 +186,7 @@ export class EuroOsSubject implements Subject {
       const left = deadline - performance.now();
       if (match !== null || ended || left <= 0) {
         const what = match !== null ? match[0].trim() : ended ? 'the machine has ended' : 'no answer';
-        throw new Error(`EuroOS, ${this.name}: ${line}: ${what}; ${this.errors.trim()}`);
+        throw new Error(`EuroOS: ${line}: ${what}${this.errors === '' ? '' : `; ${this.errors.trim()}`}`);
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
@@ -162,9 +198,15 @@ export class EuroOsSubject implements Subject {
     }
   }
 
+  /** The end of its input is the end of the shell. */
   async close(): Promise<void> {
     this.child.stdin.end();
     await stop(this.child, END_PATIENCE_MILLIS, false);
+  }
+
+  /** Of one that may not listen any more. */
+  async end(): Promise<void> {
+    await stop(this.child, END_PATIENCE_MILLIS);
   }
 }
 
