@@ -57,3 +57,17 @@ it('M1: what qemu-user cannot run is left out', async () => {
   expect(result.measured[1].problem).toBe('a reason');
   expect(ratio(result, 'qemu-user')).toBeNull();
 });
+
+it('M1: rounds that contradict each other give no small spread', async () => {
+  let runs = 0;
+  const erratic: Subject = {
+    ...subject('jit', 3, 200, 2),
+    // Every fifth run is interrupted for a second: the difference to the next one may be negative.
+    run: async (_, count) => ({
+      cpuMillis: (count * 200) / 1e6 + (runs++ % 5 === 4 ? 1000 : 0),
+      output: `sum ${count}`,
+    }),
+  };
+  const [result] = await run([subject('native', 1, 100, 2), erratic]);
+  expect(result.measured[1].spread).toBe(Number.POSITIVE_INFINITY);
+});

@@ -17,7 +17,7 @@ export interface Measured {
   /** Median over the rounds; NaN if it could not be measured. */
   readonly nanosPerRound: number;
   readonly count: number;
-  /** Greatest over least round: how much the figure is worth. */
+  /** Greatest over least round: how much the figure is worth. Infinite if a round came out at nothing or less. */
   readonly spread: number;
   readonly problem: string | null;
 }
@@ -113,7 +113,7 @@ export async function compare(
         subject: subject.name,
         nanosPerRound: problem === null ? median(samples) : Number.NaN,
         count,
-        spread: Math.max(...samples) / Math.min(...samples),
+        spread: Math.min(...samples) > 0 ? Math.max(...samples) / Math.min(...samples) : Number.POSITIVE_INFINITY,
         problem,
       })),
   }));

@@ -28,8 +28,8 @@ function placeOf({ functionName, url, lineNumber, columnNumber }: Runtime.CallFr
 }
 
 const MEMORY_BYTES = 256 * 1024 * 1024;
-/** Of the native count: seconds in the interpreter. */
-const SHARE_OF_NATIVE = 1 / 50;
+/** Of the native count: about a second. */
+const SHARE_OF_NATIVE: Readonly<Record<Engine, number>> = { interpreter: 1 / 50, jit: 1 / 2 };
 const PROFILE_INTERVAL_MICROS = 500;
 const PROFILE_LINES = 25;
 
@@ -48,7 +48,7 @@ const workload = await cpuWorkload(chosen);
 const [count, times] =
   workload.arguments === null
     ? [workload.everyRun?.[0] ?? '0', values.count ?? '1']
-    : [values.count ?? String(Math.max(1, Math.round(chosen.nativeCount * SHARE_OF_NATIVE))), '1'];
+    : [values.count ?? String(Math.max(1, Math.round(chosen.nativeCount * SHARE_OF_NATIVE[engine]))), '1'];
 const { program } = workload;
 
 const system = TestMachine.boot({
