@@ -3,10 +3,14 @@
 
 import { registerClass } from '../../devices/base/object-graph.ts';
 
-/** What a wait queue needs of a task: to be made runnable. */
+/** What a wait queue needs of a task: to be made runnable. A watcher that stays (epoll) adds itself again. */
 export interface Wakeable {
-  wake(): void;
+  /** `events`: what may hold now that did not before, bits of Poll (vfs/open-file.ts). */
+  wake(events: number): void;
 }
+
+/** The waker does not say what has changed. */
+const ANYTHING = 0xffff_ffff;
 
 export class WaitQueue {
   private readonly waiting: Set<Wakeable> = new Set();
@@ -18,12 +22,12 @@ export class WaitQueue {
   remove(task: Wakeable): void {
     this.waiting.delete(task);
   }
-  /** Makes all waiting tasks runnable, in the order in which they came. */
-  wakeAll(): void {
+  /** Makes all waiting tasks runnable, in the order in which they came. Edge-triggered watchers look at `events`. */
+  wakeAll(events = ANYTHING): void {
     if (this.waiting.size === 0) return;
     const tasks = [...this.waiting];
     this.waiting.clear();
-    for (const task of tasks) task.wake();
+    for (const task of tasks) task.wake(events);
   }
   get isEmpty(): boolean {
     return this.waiting.size === 0;

@@ -34,6 +34,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['files', 'E21 E28'],
     ['processes', 'E23 E28 E56'],
     ['threads', 'E30'],
+    ['events', 'E28'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);

@@ -30,10 +30,12 @@ registerClass('vfs.Descriptor', 1, Descriptor);
 /** One reference less; the last one closes. */
 export function releaseFile(kernel: Kernel, file: OpenFile): void {
   if (--file.references > 0) return;
+  const vfs = Vfs.of(kernel);
+  for (const watcher of vfs.watchers.get(file) ?? []) watcher.fileClosed(kernel);
   file.closed(kernel);
   const { place } = file;
   if (place === null) return;
-  Vfs.of(kernel).unlock(placeKey(place), file);
+  vfs.unlock(placeKey(place), file);
   place.fileSystem.release(place.inode);
 }
 

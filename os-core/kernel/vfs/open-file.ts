@@ -8,7 +8,17 @@ import type { WaitQueue } from '../wait-queue.ts';
 import type { Place } from './vfs.ts';
 
 /** poll(2) events. */
-export const Poll = { in: 1, priority: 2, out: 4, error: 8, hangUp: 16, invalid: 32 } as const;
+export const Poll = {
+  in: 1,
+  priority: 2,
+  out: 4,
+  error: 8,
+  hangUp: 16,
+  invalid: 32,
+  readNormal: 0x40,
+  writeNormal: 0x100,
+  readHangUp: 0x2000,
+} as const;
 
 /**
  * All results: >= 0, -errno, or PENDING (see ../syscalls/handler.ts). User memory is reached with kernel.userMemory.
@@ -48,6 +58,11 @@ export abstract class OpenFile {
   }
   /** Woken when readiness changes; null if it never does. */
   readonly readinessQueue: WaitQueue | null = null;
+  /** readiness with the names that POSIX has beside in and out (POLLRDNORM, POLLWRNORM). */
+  pollEvents(kernel: Kernel): number {
+    const ready = this.readiness(kernel);
+    return ready | ((ready & Poll.in) !== 0 ? Poll.readNormal : 0) | ((ready & Poll.out) !== 0 ? Poll.writeNormal : 0);
+  }
   /** The last descriptor was closed. Must not sleep. */
   closed(_kernel: Kernel): void {}
   /** fstat: attributes of the inode it was opened by, else those of an anonymous file. */

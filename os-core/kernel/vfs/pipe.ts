@@ -56,7 +56,7 @@ export class Pipe {
     this.first = (this.first + length) % PIPE_BYTES;
     this.count -= length;
     if (this.count === 0) this.first = 0;
-    this.queue.wakeAll();
+    this.queue.wakeAll(Poll.out);
   }
   /** The next free piece, at most `most` bytes up to the ring's end. */
   writable(most: number): Uint8Array {
@@ -66,7 +66,7 @@ export class Pipe {
   }
   produce(length: number): void {
     this.count += length;
-    this.queue.wakeAll();
+    this.queue.wakeAll(Poll.in);
   }
   private bytes(): Uint8Array {
     this.ring ??= new Uint8Array(PIPE_BYTES);

@@ -10,6 +10,8 @@ import type { Kernel, Subsystem } from '../kernel.ts';
 import { startKernelTask } from '../process/lifecycle.ts';
 import type { KernelWork, Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
+import { epollCalls } from './anonymous/epoll-calls.ts';
+import { eventCalls } from './anonymous/event-file.ts';
 import { DeviceFileSystem } from './device-file-system.ts';
 import { EuroFileSystem, type WaitableStore } from './euro-file-system.ts';
 import type { FileSystem } from './file-system.ts';
@@ -146,6 +148,14 @@ export function newFileTable(): FileTable {
 
 export const vfsSubsystem: Subsystem = {
   name: 'vfs',
-  systemCalls: [...transferCalls, ...descriptorCalls, ...nameCalls, ...attributeCalls, ...pollCalls],
+  systemCalls: [
+    ...transferCalls,
+    ...descriptorCalls,
+    ...nameCalls,
+    ...attributeCalls,
+    ...pollCalls,
+    ...eventCalls,
+    ...epollCalls,
+  ],
   start: startVfs,
 };

@@ -11,6 +11,7 @@ import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import type { FileSystem } from './file-system.ts';
+import type { OpenFile } from './open-file.ts';
 import type { Pipe } from './pipe.ts';
 
 /** An inode of a mounted file system: what a path leads to. */
@@ -57,6 +58,11 @@ export class FlockState {
 }
 registerClass('vfs.FlockState', 1, FlockState);
 
+/** What must know that a file is closed for good. */
+export interface FileWatcher {
+  fileClosed(kernel: Kernel): void;
+}
+
 export class Vfs {
   readonly mounts: MountPoint[] = [];
   readonly mountQueue = new WaitQueue();
@@ -67,6 +73,9 @@ export class Vfs {
   readonly executing = new Map<string, number>();
   /** Files open for writing: executing gives ETXTBSY. */
   readonly writers = new Map<string, number>();
+  /** Epoll items by the file that they watch: they go when it is closed. */
+  readonly watchers = new Map<OpenFile, Set<FileWatcher>>();
+  watcherCount = 0;
   /** Pipes and FIFOs with an open end: each may hold 64 KiB. */
   openPipes = 0;
   private nextDevice = 1;
@@ -116,11 +125,24 @@ export class Vfs {
     if (lock.holders.size === 0) this.locks.delete(key);
   }
 
+  addWatcher(file: OpenFile, watcher: FileWatcher): void {
+    const watchers = this.watchers.get(file);
+    if (watchers === undefined) this.watchers.set(file, new Set([watcher]));
+    else watchers.add(watcher);
+    this.watcherCount++;
+  }
+  removeWatcher(file: OpenFile, watcher: FileWatcher): void {
+    const watchers = this.watchers.get(file);
+    if (watchers?.delete(watcher) !== true) return;
+    this.watcherCount--;
+    if (watchers.size === 0) this.watchers.delete(file);
+  }
+
   static of(kernel: Kernel): Vfs {
     return kernel.service('vfs', Vfs);
   }
 }
-registerClass('vfs.Vfs', 2, Vfs);
+registerClass('vfs.Vfs', 3, Vfs);
 
 export function placeKey(place: Place): string {
   return `${place.fileSystem.deviceNumber}:${place.inode}`;

@@ -6,12 +6,20 @@ import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../process/task.ts';
 import type { SystemCallArguments, SystemCallEntry } from '../../syscalls/handler.ts';
 import type { FolderEntry } from '../file-system.ts';
-import { releaseFile } from '../file-table.ts';
 import { AT_FDCWD, makeNode, mayChangeFolder, openFile } from '../open.ts';
 import { Access, mayAccess, pathOf, type Walk } from '../path-walk.ts';
 import { FolderFile, OpenFlag } from '../regular-file.ts';
 import { type Place, Vfs } from '../vfs.ts';
-import { existing, existingOfDescriptor, filesOf, pathArgument, RecordWriter, row, walkArgument } from './support.ts';
+import {
+  existing,
+  existingOfDescriptor,
+  filesOf,
+  installFile,
+  pathArgument,
+  RecordWriter,
+  row,
+  walkArgument,
+} from './support.ts';
 
 const AT_SYMLINK_FOLLOW = 0x400;
 const AT_REMOVEDIR = 0x200;
@@ -23,14 +31,8 @@ const MOST_ENTRY_BYTES = 65536;
 function openAt(kernel: Kernel, task: Task, descriptor: number, address: number, flags: number, mode: number): number {
   const path = pathArgument(kernel, task, address);
   if (typeof path === 'number') return path;
-  const files = filesOf(task);
   const file = openFile(kernel, task, descriptor, path, flags, mode);
-  if (typeof file === 'number') return file;
-  file.references++;
-  const installed = files.install(file, task.process, (flags & OpenFlag.closeOnExec) !== 0);
-  // The table holds its own reference; if no descriptor was free, this closes the file again.
-  releaseFile(kernel, file);
-  return installed;
+  return typeof file === 'number' ? file : installFile(kernel, task, file, (flags & OpenFlag.closeOnExec) !== 0);
 }
 
 function mkdirAt(kernel: Kernel, task: Task, descriptor: number, address: number, mode: number): number {

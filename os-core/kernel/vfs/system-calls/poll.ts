@@ -2,23 +2,14 @@
 //
 // A waiting call keeps its deadline in task.progress and sleeps on the readiness queue of every file it watches.
 
-import { registerClass } from '../../../../devices/base/object-graph.ts';
 import { Errno } from '../../../abi/errno.ts';
 import type { Kernel } from '../../kernel.ts';
-import { setBlocked } from '../../process/signals.ts';
 import type { Task } from '../../process/task.ts';
-import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../syscalls/handler.ts';
+import type { SystemCallArguments, SystemCallEntry } from '../../syscalls/handler.ts';
 import { FileTable } from '../file-table.ts';
 import { type OpenFile, Poll } from '../open-file.ts';
 import { filesOf, row } from './support.ts';
-
-class PollProgress {
-  readonly deadlineNanos: number;
-  constructor(deadlineNanos: number) {
-    this.deadlineNanos = deadlineNanos;
-  }
-}
-registerClass('vfs.PollProgress', 1, PollProgress);
+import { applyMask, deadlineOf, endWait, readTimeout, sleepUntil } from './waiting.ts';
 
 /** Descriptors with the events asked for, and what holds now. */
 interface Watch {
@@ -30,7 +21,7 @@ interface Watch {
 function look(kernel: Kernel, watches: readonly Watch[], ready: number[]): number {
   let count = 0;
   watches.forEach((watch, i) => {
-    const now = watch.file === null ? Poll.invalid : watch.file.readiness(kernel);
+    const now = watch.file === null ? Poll.invalid : watch.file.pollEvents(kernel);
     ready[i] = now & (watch.events | Poll.error | Poll.hangUp | Poll.invalid);
     if (ready[i] !== 0) count++;
   });
@@ -39,54 +30,14 @@ function look(kernel: Kernel, watches: readonly Watch[], ready: number[]): numbe
 
 /** Sleeps until something is ready or the time is over. The number that is ready, 0 = time is over, -EINTR, PENDING. */
 function waitFor(kernel: Kernel, task: Task, watches: readonly Watch[], ready: number[], timeoutNanos: number): number {
-  const progress =
-    task.progress instanceof PollProgress ? task.progress : new PollProgress(kernel.nowNanos() + timeoutNanos);
+  const deadline = deadlineOf(kernel, task, timeoutNanos);
   const count = look(kernel, watches, ready);
-  if (count > 0 || kernel.nowNanos() >= progress.deadlineNanos) {
-    task.progress = null;
-    restoreMask(task);
+  if (count > 0 || kernel.nowNanos() >= deadline) {
+    endWait(task);
     return count;
   }
-  if (task.signalPending) {
-    // The temporary mask stays until the handler has run.
-    task.progress = null;
-    return -Errno.EINTR;
-  }
-  task.progress = progress;
-  for (const watch of watches) if (watch.file?.readinessQueue != null) task.waitOn(watch.file.readinessQueue);
-  task.waitUntil(kernel, progress.deadlineNanos);
-  return PENDING;
-}
-
-/** ppoll, pselect6: puts the caller's mask in place for the time of the call. 0, -EINVAL, -EFAULT, PENDING. */
-function applyMask(kernel: Kernel, task: Task, address: number, size: number): number {
-  if (address === 0 || task.progress instanceof PollProgress) return 0;
-  if (size !== 8) return -Errno.EINVAL;
-  const bytes = new Uint8Array(8);
-  const status = kernel.userMemory.copyIn(task, address, bytes);
-  if (status !== 0) return status;
-  task.signals.savedMask ??= task.signals.blocked;
-  setBlocked(task, new DataView(bytes.buffer).getBigUint64(0, true));
-  return 0;
-}
-function restoreMask(task: Task): void {
-  const { savedMask } = task.signals;
-  if (savedMask === null) return;
-  task.signals.savedMask = null;
-  setBlocked(task, savedMask);
-}
-
-/** struct timespec or timeval at `address` (0 = for ever) as nanoseconds; { error } on -EFAULT, -EINVAL, PENDING. */
-function readTimeout(kernel: Kernel, task: Task, address: number, unit: number): number | { readonly error: number } {
-  if (address === 0) return Number.POSITIVE_INFINITY;
-  const bytes = new Uint8Array(16);
-  const status = kernel.userMemory.copyIn(task, address, bytes);
-  if (status !== 0) return { error: status };
-  const view = new DataView(bytes.buffer);
-  const seconds = view.getUint32(0, true) + view.getInt32(4, true) * 0x1_0000_0000;
-  const part = view.getUint32(8, true) + view.getInt32(12, true) * 0x1_0000_0000;
-  if (seconds < 0 || part < 0 || part * unit >= 1e9) return { error: -Errno.EINVAL };
-  return Math.min(seconds * 1e9 + part * unit, Number.MAX_SAFE_INTEGER);
+  const queues = watches.map((watch) => watch.file?.readinessQueue ?? null);
+  return sleepUntil(kernel, task, deadline, queues);
 }
 
 function pollWith(kernel: Kernel, task: Task, address: number, count: number, timeoutNanos: number): number {

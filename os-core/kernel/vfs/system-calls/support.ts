@@ -8,7 +8,7 @@ import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../process/task.ts';
 import { requireCapability } from '../../syscalls/dispatch.ts';
 import type { SystemCallEntry, SystemCallHandler } from '../../syscalls/handler.ts';
-import { type FileTable, tableOf } from '../file-table.ts';
+import { type FileTable, releaseFile, tableOf } from '../file-table.ts';
 import { startOf } from '../open.ts';
 import type { OpenFile } from '../open-file.ts';
 import { type Walk, walk } from '../path-walk.ts';
@@ -41,6 +41,15 @@ export function fileOf(kernel: Kernel, task: Task, descriptor: number): OpenFile
   if (file === null) return -Errno.EBADF;
   if ((task.capabilities & file.capability) === file.capability) return file;
   return requireCapability(kernel, task, file.capability, `I/O on ${file.path || 'a descriptor'}`);
+}
+
+/** Gives a new description its descriptor; if none is free the description is closed again: -EMFILE. */
+export function installFile(kernel: Kernel, task: Task, file: OpenFile, closeOnExec: boolean): number {
+  file.references++;
+  const descriptor = filesOf(task).install(file, task.process, closeOnExec);
+  // The table holds its own reference.
+  releaseFile(kernel, file);
+  return descriptor;
 }
 
 /** A path argument as a byte string. -EFAULT, -ENAMETOOLONG, PENDING. */
