@@ -35,6 +35,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['processes', 'E23 E28 E56'],
     ['threads', 'E30'],
     ['events', 'E28'],
+    ['sockets', 'E28'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);

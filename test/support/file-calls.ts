@@ -11,6 +11,7 @@ import { boot } from '../../os-core/boot/loader.ts';
 import { driverSubsystem } from '../../os-core/drivers/startup.ts';
 import { MemoryBlockStore, VolumeTool } from '../../os-core/eurofs/index.ts';
 import { createKernel, type KernelEnvironment } from '../../os-core/kernel/kernel.ts';
+import { networkSubsystem } from '../../os-core/kernel/network/subsystem.ts';
 import { startProgram } from '../../os-core/kernel/process/lifecycle.ts';
 import { newFileTable, vfsSubsystem } from '../../os-core/kernel/vfs/subsystem.ts';
 import type { SystemTask, TaskEvent, TaskRequest } from '../../os-core/sdk/system-task.ts';
@@ -135,7 +136,7 @@ export function run(
   const environment: KernelEnvironment = {
     machine,
     systemTasks: [probe as SystemTask<unknown>],
-    subsystems: [driverSubsystem, vfsSubsystem],
+    subsystems: [driverSubsystem, vfsSubsystem, networkSubsystem],
     security: {
       sha256: (bytes) => Uint8Array.from(createHash('sha256').update(bytes).digest()),
       verifyProgram: () => ({ ok: true, keyName: 'test' }),

@@ -1,338 +1,263 @@
-// System calls of datagram sockets (socket(7), ip(7), udp(7), icmp(7)): UDP, and ping sockets as Linux has them.
-// Left out: TCP (EPROTONOSUPPORT), IPv6 and Unix sockets (EAFNOSUPPORT), raw sockets, ancillary data.
+// System calls of sockets (socket(7)), for all families: descriptors, addresses and messages in, the socket's own work, results out.
+// Left out: IPv6 and others (EAFNOSUPPORT).
 
 import { Capability } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
-import { SystemCall } from '../../abi/system-call-numbers.ts';
-import { DatagramSocket } from '../../euronet/index.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
-import type { SystemCallArguments, SystemCallEntry } from '../syscalls/handler.ts';
-import { FileTable } from '../vfs/file-table.ts';
-import { NetworkService } from './service.ts';
-import { AF_INET, AF_UNSPEC, readAddress, writeAddress } from './socket-address.ts';
-import { MessageFlag, SocketFile } from './socket-file.ts';
-import { gather, type MessageHeader, readMessageHeader, scatter, writeMessageResult } from './socket-message.ts';
+import { requireCapability } from '../syscalls/dispatch.ts';
+import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../syscalls/handler.ts';
+import { OpenFlag } from '../vfs/regular-file.ts';
+import { fileOf, filesOf, installFile, RecordWriter, row } from '../vfs/system-calls/support.ts';
+import { MessageFlag, Socket } from './socket.ts';
+import { AF_INET, AF_UNIX, addressRoom, readAddress, writeAddress } from './socket-address.ts';
+import { makeInternetSocket } from './socket-file.ts';
+import {
+  type IncomingMessage,
+  PartList,
+  prepareResult,
+  readControl,
+  readMessageHeader,
+  writeResult,
+} from './socket-message.ts';
 import { getOption, setOption } from './socket-options.ts';
+import { UnixSocket } from './unix/unix-socket.ts';
 
-const SOCK_STREAM = 1;
-const SOCK_DGRAM = 2;
 const SOCK_TYPE_MASK = 15;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const IPPROTO_ICMP = 1;
-const IPPROTO_UDP = 17;
+/** The values of O_NONBLOCK and O_CLOEXEC. */
+const CREATION_FLAGS = OpenFlag.nonBlocking | OpenFlag.closeOnExec;
+const MOST_TRANSFER_BYTES = 0x7fff_f000;
 
-/** The socket behind a descriptor, -EBADF or -ENOTSOCK. */
-function socketOf(task: Task, descriptor: number): SocketFile | number {
-  const file = task.process.files?.get(descriptor) ?? null;
-  if (file === null) return -Errno.EBADF;
-  return file instanceof SocketFile ? file : -Errno.ENOTSOCK;
+/** The socket behind a descriptor; -EBADF, -ENOTSOCK, -EPERM. */
+function socketOf(kernel: Kernel, task: Task, descriptor: number): Socket | number {
+  const file = fileOf(kernel, task, descriptor);
+  return typeof file === 'number' || file instanceof Socket ? file : -Errno.ENOTSOCK;
+}
+
+/** A type argument: SOCK_STREAM … with flags beside it. */
+const typeOf = (argument: number): number => argument & SOCK_TYPE_MASK;
+const flagsOf = (argument: number): number => argument & ~SOCK_TYPE_MASK;
+
+function makeSocket(kernel: Kernel, task: Task, family: number, argument: number, protocol: number): Socket | number {
+  if ((flagsOf(argument) & ~CREATION_FLAGS) !== 0) return -Errno.EINVAL;
+  const flags = argument & OpenFlag.nonBlocking;
+  if (family === AF_UNIX) {
+    if (protocol !== 0 && protocol !== AF_UNIX) return -Errno.EPROTONOSUPPORT;
+    return UnixSocket.make(kernel, typeOf(argument), flags);
+  }
+  if (family !== AF_INET) return -Errno.EAFNOSUPPORT;
+  // What stays within the machine needs no right; the network does.
+  const denied = requireCapability(kernel, task, Capability.network, 'socket');
+  return denied !== 0 ? denied : makeInternetSocket(kernel, typeOf(argument), protocol, flags);
 }
 
 function socket(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const family = a.int(0);
-  const type = a.int(1) & SOCK_TYPE_MASK;
-  const protocol = a.int(2);
-  if (family !== AF_INET) return -Errno.EAFNOSUPPORT;
-  if ((a.int(1) & ~(SOCK_TYPE_MASK | SOCK_NONBLOCK | SOCK_CLOEXEC)) !== 0) return -Errno.EINVAL;
-  if (type === SOCK_STREAM) return -Errno.EPROTONOSUPPORT;
-  if (type !== SOCK_DGRAM) return -Errno.ESOCKTNOSUPPORT;
-  if (protocol !== 0 && protocol !== IPPROTO_UDP && protocol !== IPPROTO_ICMP) return -Errno.EPROTONOSUPPORT;
-  const network = NetworkService.of(kernel);
-  if (network === null) return -Errno.EAFNOSUPPORT;
-  const files = task.process.files;
-  if (!(files instanceof FileTable)) return -Errno.EMFILE;
-  const datagramSocket = new DatagramSocket(protocol === IPPROTO_ICMP ? 'icmp' : 'udp');
-  const file = new SocketFile(datagramSocket, network.queueOf(datagramSocket), a.int(1) & SOCK_NONBLOCK);
-  const descriptor = files.install(file, task.process, (a.int(1) & SOCK_CLOEXEC) !== 0);
-  if (descriptor < 0) network.close(kernel, datagramSocket);
+  const made = makeSocket(kernel, task, a.int(0), a.int(1), a.int(2));
+  if (typeof made === 'number') return made;
+  return installFile(kernel, task, made, (a.int(1) & OpenFlag.closeOnExec) !== 0);
+}
+
+function socketpair(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  if (a.int(0) !== AF_UNIX) return a.int(0) === AF_INET ? -Errno.EOPNOTSUPP : -Errno.EAFNOSUPPORT;
+  const ready = kernel.userMemory.prepare(task, a.unsigned(3), 8, true);
+  if (ready !== 0) return ready;
+  const first = makeSocket(kernel, task, AF_UNIX, a.int(1), a.int(2));
+  if (typeof first === 'number') return first;
+  const second = makeSocket(kernel, task, AF_UNIX, a.int(1), a.int(2));
+  if (typeof second === 'number') return second;
+  UnixSocket.pair(task, first as UnixSocket, second as UnixSocket);
+  const closeOnExec = (a.int(1) & OpenFlag.closeOnExec) !== 0;
+  const one = installFile(kernel, task, first, closeOnExec);
+  const other = installFile(kernel, task, second, closeOnExec);
+  if (other < 0) {
+    if (one >= 0) filesOf(task).close(kernel, one);
+    return other;
+  }
+  const record = new RecordWriter(8);
+  record.u32(0, one);
+  record.u32(4, other);
+  return kernel.userMemory.copyOut(task, a.unsigned(3), record.bytes);
+}
+
+/** bind and connect: an address in, one method of the socket. */
+function withAddress(method: 'bind' | 'connect') {
+  return (kernel: Kernel, task: Task, a: SystemCallArguments): number => {
+    const file = socketOf(kernel, task, a.int(0));
+    if (typeof file === 'number') return file;
+    const address = readAddress(kernel, task, a.unsigned(1), a.int(2));
+    return typeof address === 'number' ? address : file[method](kernel, task, address);
+  };
+}
+
+function listen(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const file = socketOf(kernel, task, a.int(0));
+  return typeof file === 'number' ? file : file.listen(kernel, task, a.int(1));
+}
+
+function accept(kernel: Kernel, task: Task, a: SystemCallArguments, flags: number): number {
+  if ((flags & ~CREATION_FLAGS) !== 0) return -Errno.EINVAL;
+  const file = socketOf(kernel, task, a.int(0));
+  if (typeof file === 'number') return file;
+  const room = addressRoom(kernel, task, a.unsigned(1), a.unsigned(2));
+  if (typeof room === 'object') return room.error;
+  if (filesOf(task).isFull(task.process)) return -Errno.EMFILE;
+  const accepted = file.accept(kernel, task, flags & OpenFlag.nonBlocking);
+  if (typeof accepted === 'number') return accepted;
+  const descriptor = installFile(kernel, task, accepted, (flags & OpenFlag.closeOnExec) !== 0);
+  const name = accepted.remoteAddress(kernel);
+  if (typeof name !== 'number') writeAddress(kernel, task, a.unsigned(1), a.unsigned(2), name);
   return descriptor;
 }
 
-function bind(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
-  if (typeof file === 'number') return file;
-  const network = NetworkService.of(kernel);
-  if (network === null) return -Errno.ENETDOWN;
-  const address = readAddress(kernel, task, a.unsigned(1), a.int(2));
-  if (typeof address === 'number') return address;
-  if (address.family !== AF_INET) return -Errno.EAFNOSUPPORT;
-  if (file.socket.localPort !== 0) return -Errno.EINVAL;
-  // Ports below 1024 are root's, as everywhere (ip(7)).
-  if (file.socket.kind === 'udp' && address.port > 0 && address.port < 1024 && task.process.credentials.userId !== 0)
-    return -Errno.EACCES;
-  return network.stack.bind(file.socket, address.address, address.port);
-}
-
-function connect(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
-  if (typeof file === 'number') return file;
-  const network = NetworkService.of(kernel);
-  if (network === null) return -Errno.ENETDOWN;
-  const address = readAddress(kernel, task, a.unsigned(1), a.int(2));
-  if (typeof address === 'number') return address;
-  const { socket: target } = file;
-  if (address.family === AF_UNSPEC) {
-    target.connected = false;
-    return 0;
-  }
-  if (address.family !== AF_INET) return -Errno.EAFNOSUPPORT;
-  const { stack } = network;
-  if (stack.port.isBroadcast(address.address) && !target.allowBroadcast) return -Errno.EACCES;
-  if (stack.port.address === 0 && !stack.port.isLocal(address.address)) return -Errno.ENETUNREACH;
-  const bound = stack.bind(target, target.localAddress, target.localPort);
-  if (bound < 0) return bound;
-  target.remoteAddress = address.address;
-  target.remotePort = address.port;
-  target.connected = true;
-  return 0;
-}
-
-/** The destination of a send: the given address, or the connected peer. */
-function destinationOf(
-  kernel: Kernel,
-  task: Task,
-  file: SocketFile,
-  at: number,
-  length: number,
-): { readonly address: number; readonly port: number } | number {
-  const { socket: sender } = file;
-  if (at === 0) {
-    if (!sender.connected) return -Errno.EDESTADDRREQ;
-    return { address: sender.remoteAddress, port: sender.remotePort };
-  }
-  const address = readAddress(kernel, task, at, length);
-  if (typeof address === 'number') return address;
-  // udp(7): AF_UNSPEC in a send stands for AF_INET.
-  return address.family === AF_INET || address.family === AF_UNSPEC ? address : -Errno.EAFNOSUPPORT;
-}
-
 function sendto(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
+  const file = socketOf(kernel, task, a.int(0));
   if (typeof file === 'number') return file;
-  const destination = destinationOf(kernel, task, file, a.unsigned(4), a.int(5));
-  if (typeof destination === 'number') return destination;
-  return file.send(kernel, task, a.unsigned(1), a.unsigned(2), destination.address, destination.port);
+  const name = a.unsigned(4) === 0 ? null : readAddress(kernel, task, a.unsigned(4), a.int(5));
+  if (typeof name === 'number') return name;
+  const parts = new PartList([{ address: a.unsigned(1), length: Math.min(a.unsigned(2), MOST_TRANSFER_BYTES) }]);
+  return file.send(kernel, task, { parts, name, control: new Uint8Array(0), flags: a.int(3) });
 }
 
 function recvfrom(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
+  const file = socketOf(kernel, task, a.int(0));
   if (typeof file === 'number') return file;
-  const flags = a.int(3);
-  const datagram = file.waitForDatagram(kernel, task, (flags & MessageFlag.dontWait) !== 0);
-  if (typeof datagram === 'number') return datagram;
-  const named = writeAddress(kernel, task, a.unsigned(4), a.unsigned(5), datagram.source, datagram.sourcePort);
-  if (named !== 0) return named;
-  const copied = file.deliver(kernel, task, datagram, a.unsigned(1), a.unsigned(2), (flags & MessageFlag.peek) !== 0);
-  return copied >= 0 && (flags & MessageFlag.truncated) !== 0 ? datagram.data.length : copied;
+  const room = addressRoom(kernel, task, a.unsigned(4), a.unsigned(5));
+  if (typeof room === 'object') return room.error;
+  const parts = new PartList([{ address: a.unsigned(1), length: Math.min(a.unsigned(2), MOST_TRANSFER_BYTES) }]);
+  const message: IncomingMessage = {
+    parts,
+    flags: a.int(3),
+    controlRoom: 0,
+    name: null,
+    control: null,
+    resultFlags: 0,
+  };
+  const count = file.receive(kernel, task, message);
+  if (count < 0) return count;
+  const named = writeAddress(kernel, task, a.unsigned(4), a.unsigned(5), message.name ?? new Uint8Array(0));
+  return named !== 0 ? named : count;
+}
+
+function sendMessage(kernel: Kernel, task: Task, file: Socket, at: number, flags: number): number {
+  const header = readMessageHeader(kernel, task, at);
+  if (typeof header === 'number') return header;
+  const { parts, nameAt, nameLength } = header;
+  const name = nameAt === 0 || nameLength === 0 ? null : readAddress(kernel, task, nameAt, nameLength);
+  if (typeof name === 'number') return name;
+  const control = readControl(kernel, task, header);
+  return typeof control === 'number' ? control : file.send(kernel, task, { parts, name, control, flags });
+}
+
+function receiveMessage(kernel: Kernel, task: Task, file: Socket, at: number, flags: number): number {
+  const header = readMessageHeader(kernel, task, at);
+  if (typeof header === 'number') return header;
+  const ready = prepareResult(kernel, task, header);
+  if (ready !== 0) return ready;
+  const message: IncomingMessage = {
+    parts: header.parts,
+    flags,
+    controlRoom: header.controlLength,
+    name: null,
+    control: null,
+    resultFlags: 0,
+  };
+  const count = file.receive(kernel, task, message);
+  if (count < 0) return count;
+  const written = writeResult(kernel, task, header, message);
+  return written !== 0 ? written : count;
 }
 
 function sendmsg(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
-  if (typeof file === 'number') return file;
-  const network = NetworkService.of(kernel);
-  if (network === null) return -Errno.ENETDOWN;
-  const header = readMessageHeader(kernel, task, a.unsigned(1));
-  if (typeof header === 'number') return header;
-  if (file.writeShut) return -Errno.EPIPE;
-  const destination = destinationOf(kernel, task, file, header.nameAt, header.nameLength);
-  if (typeof destination === 'number') return destination;
-  const data = gather(kernel, task, header);
-  if (typeof data === 'number') return data;
-  return file.sendBytes(kernel, network, data, destination.address, destination.port);
+  const file = socketOf(kernel, task, a.int(0));
+  return typeof file === 'number' ? file : sendMessage(kernel, task, file, a.unsigned(1), a.int(2));
 }
-
 function recvmsg(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
-  if (typeof file === 'number') return file;
-  const header: MessageHeader | number = readMessageHeader(kernel, task, a.unsigned(1));
-  if (typeof header === 'number') return header;
-  const flags = a.int(2);
-  const datagram = file.waitForDatagram(kernel, task, (flags & MessageFlag.dontWait) !== 0);
-  if (typeof datagram === 'number') return datagram;
-  const copied = scatter(kernel, task, header, datagram.data);
-  if (copied < 0) return copied;
-  const truncated = copied < datagram.data.length;
-  const written = writeMessageResult(kernel, task, header, datagram, truncated ? MessageFlag.truncated : 0);
-  if (written !== 0) return written;
-  if ((flags & MessageFlag.peek) === 0) file.socket.take();
-  return truncated && (flags & MessageFlag.truncated) !== 0 ? datagram.data.length : copied;
+  const file = socketOf(kernel, task, a.int(0));
+  return typeof file === 'number' ? file : receiveMessage(kernel, task, file, a.unsigned(1), a.int(2));
 }
 
-function getsockname(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
+/** struct mmsghdr: msghdr and the count of bytes, 64 bytes. */
+const MESSAGE_BYTES = 64;
+const COUNT_AT = 56;
+const MOST_MESSAGES = 1024;
+
+/** sendmmsg and recvmmsg: the first message may wait, later ones end the call when they would. */
+function several(kernel: Kernel, task: Task, a: SystemCallArguments, sending: boolean): number {
+  const file = socketOf(kernel, task, a.int(0));
   if (typeof file === 'number') return file;
-  const { socket: own } = file;
-  const address =
-    own.localAddress !== 0 || !own.connected
-      ? own.localAddress
-      : (NetworkService.of(kernel)?.stack.sourceFor(own.remoteAddress, own) ?? 0);
-  return writeAddress(kernel, task, a.unsigned(1), a.unsigned(2), address, own.localPort);
+  const most = Math.min(a.uint(2), MOST_MESSAGES);
+  let flags = a.int(3) & ~MessageFlag.waitForOne;
+  for (let i = 0; i < most; i++) {
+    const at = a.unsigned(1) + i * MESSAGE_BYTES;
+    const ready = kernel.userMemory.prepare(task, at, MESSAGE_BYTES, true);
+    const result =
+      ready !== 0
+        ? ready
+        : sending
+          ? sendMessage(kernel, task, file, at, flags)
+          : receiveMessage(kernel, task, file, at, flags);
+    if (result === PENDING && i === 0) return PENDING;
+    if (result < 0) return i === 0 ? result : i;
+    kernel.userMemory.writeWord32(task, at + COUNT_AT, result);
+    task.progress = null;
+    flags |= MessageFlag.dontWait;
+  }
+  return most;
 }
 
-function getpeername(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
-  if (typeof file === 'number') return file;
-  if (!file.socket.connected) return -Errno.ENOTCONN;
-  return writeAddress(kernel, task, a.unsigned(1), a.unsigned(2), file.socket.remoteAddress, file.socket.remotePort);
-}
-
-function shutdown(_kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
+function shutdown(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const file = socketOf(kernel, task, a.int(0));
   if (typeof file === 'number') return file;
   const how = a.int(1);
-  if (how < 0 || how > 2) return -Errno.EINVAL;
-  if (!file.socket.connected) return -Errno.ENOTCONN;
-  if (how !== 1) file.readShut = true;
-  if (how !== 0) file.writeShut = true;
-  file.readinessQueue.wakeAll();
-  return 0;
+  return how < 0 || how > 2 ? -Errno.EINVAL : file.shutdown(kernel, how);
+}
+
+function name(method: 'localAddress' | 'remoteAddress') {
+  return (kernel: Kernel, task: Task, a: SystemCallArguments): number => {
+    const file = socketOf(kernel, task, a.int(0));
+    if (typeof file === 'number') return file;
+    const address = file[method](kernel);
+    if (typeof address === 'number') return address;
+    if (a.unsigned(1) === 0) return -Errno.EFAULT;
+    return writeAddress(kernel, task, a.unsigned(1), a.unsigned(2), address);
+  };
 }
 
 function setsockopt(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
+  const file = socketOf(kernel, task, a.int(0));
   return typeof file === 'number' ? file : setOption(kernel, task, file, a.int(1), a.int(2), a.unsigned(3), a.int(4));
 }
-
 function getsockopt(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = socketOf(task, a.int(0));
+  const file = socketOf(kernel, task, a.int(0));
   return typeof file === 'number'
     ? file
     : getOption(kernel, task, file, a.int(1), a.int(2), a.unsigned(3), a.unsigned(4));
 }
 
-const { network } = Capability;
-const address = [
-  ['address', 'pointer'],
-  ['length', 'pointer'],
-] as const;
-
+/** The network itself needs its right (makeSocket); a socket that a process holds says what I/O on it needs. */
 export const socketSystemCalls: readonly SystemCallEntry[] = [
-  {
-    number: SystemCall.socket,
-    name: 'socket',
-    capability: network,
-    arguments: [
-      ['family', 'int'],
-      ['type', 'flags'],
-      ['protocol', 'int'],
-    ],
-    handler: socket,
-  },
-  {
-    number: SystemCall.bind,
-    name: 'bind',
-    capability: network,
-    arguments: [
-      ['fd', 'fd'],
-      ['address', 'pointer'],
-      ['length', 'int'],
-    ],
-    handler: bind,
-  },
-  {
-    number: SystemCall.connect,
-    name: 'connect',
-    capability: network,
-    arguments: [
-      ['fd', 'fd'],
-      ['address', 'pointer'],
-      ['length', 'int'],
-    ],
-    handler: connect,
-  },
-  {
-    number: SystemCall.sendto,
-    name: 'sendto',
-    capability: network,
-    arguments: [
-      ['fd', 'fd'],
-      ['buffer', 'pointer'],
-      ['count', 'size'],
-      ['flags', 'flags'],
-      ['address', 'pointer'],
-      ['length', 'int'],
-    ],
-    handler: sendto,
-  },
-  {
-    number: SystemCall.recvfrom,
-    name: 'recvfrom',
-    capability: network,
-    arguments: [['fd', 'fd'], ['buffer', 'pointer'], ['count', 'size'], ['flags', 'flags'], ...address],
-    handler: recvfrom,
-  },
-  {
-    number: SystemCall.sendmsg,
-    name: 'sendmsg',
-    capability: network,
-    arguments: [
-      ['fd', 'fd'],
-      ['message', 'pointer'],
-      ['flags', 'flags'],
-    ],
-    handler: sendmsg,
-  },
-  {
-    number: SystemCall.recvmsg,
-    name: 'recvmsg',
-    capability: network,
-    arguments: [
-      ['fd', 'fd'],
-      ['message', 'pointer'],
-      ['flags', 'flags'],
-    ],
-    handler: recvmsg,
-  },
-  {
-    number: SystemCall.getsockname,
-    name: 'getsockname',
-    capability: network,
-    arguments: [['fd', 'fd'], ...address],
-    handler: getsockname,
-  },
-  {
-    number: SystemCall.getpeername,
-    name: 'getpeername',
-    capability: network,
-    arguments: [['fd', 'fd'], ...address],
-    handler: getpeername,
-  },
-  {
-    number: SystemCall.shutdown,
-    name: 'shutdown',
-    capability: network,
-    arguments: [
-      ['fd', 'fd'],
-      ['how', 'int'],
-    ],
-    handler: shutdown,
-  },
-  {
-    number: SystemCall.setsockopt,
-    name: 'setsockopt',
-    capability: network,
-    arguments: [
-      ['fd', 'fd'],
-      ['level', 'int'],
-      ['option', 'int'],
-      ['value', 'pointer'],
-      ['length', 'int'],
-    ],
-    handler: setsockopt,
-  },
-  {
-    number: SystemCall.getsockopt,
-    name: 'getsockopt',
-    capability: network,
-    arguments: [
-      ['fd', 'fd'],
-      ['level', 'int'],
-      ['option', 'int'],
-      ['value', 'pointer'],
-      ['length', 'pointer'],
-    ],
-    handler: getsockopt,
-  },
+  row('socket', 'descriptor', 'family:int type:flags protocol:int', socket),
+  row('socketpair', 'none', 'family:int type:flags protocol:int ends:pointer', socketpair),
+  row('bind', 'descriptor', 'fd:fd address:pointer length:int', withAddress('bind')),
+  row('connect', 'descriptor', 'fd:fd address:pointer length:int', withAddress('connect')),
+  row('listen', 'descriptor', 'fd:fd backlog:int', listen),
+  row('accept', 'descriptor', 'fd:fd address:pointer length:pointer', (kernel, task, a) => accept(kernel, task, a, 0)),
+  row('accept4', 'descriptor', 'fd:fd address:pointer length:pointer flags:flags', (kernel, task, a) =>
+    accept(kernel, task, a, a.int(3)),
+  ),
+  row('sendto', 'descriptor', 'fd:fd buffer:pointer count:size flags:flags address:pointer length:int', sendto),
+  row('recvfrom', 'descriptor', 'fd:fd buffer:pointer count:size flags:flags address:pointer length:pointer', recvfrom),
+  row('sendmsg', 'descriptor', 'fd:fd message:pointer flags:flags', sendmsg),
+  row('recvmsg', 'descriptor', 'fd:fd message:pointer flags:flags', recvmsg),
+  row('sendmmsg', 'descriptor', 'fd:fd messages:pointer count:uint flags:flags', (kernel, task, a) =>
+    several(kernel, task, a, true),
+  ),
+  row('recvmmsg', 'descriptor', 'fd:fd messages:pointer count:uint flags:flags timeout:pointer', (kernel, task, a) =>
+    several(kernel, task, a, false),
+  ),
+  row('getsockname', 'descriptor', 'fd:fd address:pointer length:pointer', name('localAddress')),
+  row('getpeername', 'descriptor', 'fd:fd address:pointer length:pointer', name('remoteAddress')),
+  row('shutdown', 'descriptor', 'fd:fd how:int', shutdown),
+  row('setsockopt', 'descriptor', 'fd:fd level:int option:int value:pointer length:int', setsockopt),
+  row('getsockopt', 'descriptor', 'fd:fd level:int option:int value:pointer length:pointer', getsockopt),
 ];

@@ -1,34 +1,45 @@
-// Socket options (socket(7), ip(7)): those of datagram sockets that programs set; others give ENOPROTOOPT.
+// Socket options (socket(7)): those that every socket has; the rest is the socket's own, others give ENOPROTOOPT.
 
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
-import type { SocketFile } from './socket-file.ts';
+import type { Socket } from './socket.ts';
 
-const SOL_IP = 0;
 const SOL_SOCKET = 1;
-const IP_TTL = 2;
 const Option = {
   reuseAddress: 2,
   type: 3,
   error: 4,
-  broadcast: 6,
+  dontRoute: 5,
   sendBuffer: 7,
   receiveBuffer: 8,
+  keepAlive: 9,
+  priority: 12,
+  linger: 13,
+  reusePort: 15,
   receiveTimeout: 20,
   sendTimeout: 21,
-  domain: 39,
   protocol: 38,
+  domain: 39,
 } as const;
-/** What SO_RCVBUF and SO_SNDBUF report: the bound of the queue (datagram-socket.ts). */
+/** What SO_RCVBUF and SO_SNDBUF report: net.core.rmem_default of Linux, which the queues hold to. */
 const BUFFER_BYTES = 212_992;
-const AF_INET = 2;
-const SOCK_DGRAM = 2;
+/** Options that may be set and have nothing to do here: buffers have one size, nothing is routed or kept alive. */
+const WITHOUT_EFFECT: ReadonlySet<number> = new Set([
+  Option.reuseAddress,
+  Option.reusePort,
+  Option.dontRoute,
+  Option.sendBuffer,
+  Option.receiveBuffer,
+  Option.keepAlive,
+  Option.priority,
+  Option.linger,
+]);
 
 export function setOption(
   kernel: Kernel,
   task: Task,
-  file: SocketFile,
+  socket: Socket,
   level: number,
   option: number,
   at: number,
@@ -40,40 +51,56 @@ export function setOption(
   const status = kernel.userMemory.copyIn(task, at, bytes);
   if (status !== 0) return status;
   const view = new DataView(bytes.buffer);
-  const value = view.getInt32(0, true);
-  if (level === SOL_IP) {
-    if (option !== IP_TTL) return -Errno.ENOPROTOOPT;
-    if (value !== -1 && (value < 1 || value > 255)) return -Errno.EINVAL;
-    file.socket.ttl = value === -1 ? 64 : value;
+  if (timeout) {
+    const seconds = view.getUint32(0, true) + view.getInt32(4, true) * 0x1_0000_0000;
+    const micros = view.getInt32(8, true);
+    if (micros < 0 || micros >= 1_000_000) return -Errno.EDOM;
+    const nanos = seconds < 0 ? 0 : Math.min(seconds * 1e9 + micros * 1000, Number.MAX_SAFE_INTEGER);
+    if (option === Option.receiveTimeout) socket.receiveTimeoutNanos = nanos;
+    else socket.sendTimeoutNanos = nanos;
     return 0;
   }
-  if (level !== SOL_SOCKET) return -Errno.ENOPROTOOPT;
+  if (level === SOL_SOCKET && WITHOUT_EFFECT.has(option)) return 0;
+  return socket.setOwnOption(level, option, view.getInt32(0, true));
+}
+
+function timeoutBytes(nanos: number): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, Math.floor(nanos / 1e9), true);
+  view.setUint32(8, Math.floor((nanos % 1e9) / 1000), true);
+  return bytes;
+}
+
+function optionValue(socket: Socket, level: number, option: number): Uint8Array | number | null {
+  if (level !== SOL_SOCKET) return socket.ownOption(level, option);
   switch (option) {
-    case Option.broadcast:
-      file.socket.allowBroadcast = value !== 0;
-      return 0;
-    case Option.receiveTimeout: {
-      const seconds = view.getInt32(0, true) + view.getInt32(4, true) * 2 ** 32;
-      const micros = view.getInt32(8, true);
-      if (micros < 0 || micros >= 1_000_000) return -Errno.EDOM;
-      file.receiveTimeoutNanos = seconds < 0 ? 0 : seconds * 1e9 + micros * 1000;
-      return 0;
-    }
-    // Datagrams are taken at once: these have nothing to do.
+    case Option.type:
+      return socket.type;
+    case Option.domain:
+      return socket.family;
+    case Option.protocol:
+      return socket.protocol;
+    case Option.error:
+      return socket.pendingError;
+    case Option.receiveTimeout:
+      return timeoutBytes(socket.receiveTimeoutNanos);
     case Option.sendTimeout:
-    case Option.reuseAddress:
+      return timeoutBytes(socket.sendTimeoutNanos);
     case Option.sendBuffer:
     case Option.receiveBuffer:
-      return 0;
+      return BUFFER_BYTES;
+    case Option.linger:
+      return new Uint8Array(8);
     default:
-      return -Errno.ENOPROTOOPT;
+      return WITHOUT_EFFECT.has(option) ? 0 : socket.ownOption(level, option);
   }
 }
 
 export function getOption(
   kernel: Kernel,
   task: Task,
-  file: SocketFile,
+  socket: Socket,
   level: number,
   option: number,
   at: number,
@@ -83,39 +110,20 @@ export function getOption(
   const read = kernel.userMemory.readWord32(task, lengthAt, room, 0);
   if (read !== 0) return read;
   if (room[0] < 0) return -Errno.EINVAL;
-  const value = optionValue(file, level, option);
+  const value = optionValue(socket, level, option);
   if (value === null) return -Errno.ENOPROTOOPT;
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setInt32(0, value, true);
-  const length = Math.min(4, room[0]);
+  let bytes: Uint8Array;
+  if (typeof value === 'number') {
+    bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setInt32(0, value, true);
+  } else {
+    bytes = value;
+  }
+  const length = Math.min(bytes.length, room[0]);
   const written = kernel.userMemory.copyOut(task, at, bytes, 0, length);
   if (written !== 0) return written;
   const counted = kernel.userMemory.writeWord32(task, lengthAt, length);
   // Reading the error clears it, once it surely was handed over.
-  if (counted === 0 && level === SOL_SOCKET && option === Option.error) file.socket.takeError();
+  if (counted === 0 && level === SOL_SOCKET && option === Option.error) socket.takeError();
   return counted;
-}
-
-function optionValue(file: SocketFile, level: number, option: number): number | null {
-  if (level === SOL_IP) return option === IP_TTL ? file.socket.ttl : null;
-  if (level !== SOL_SOCKET) return null;
-  switch (option) {
-    case Option.type:
-      return SOCK_DGRAM;
-    case Option.domain:
-      return AF_INET;
-    case Option.protocol:
-      return file.socket.kind === 'udp' ? 17 : 1;
-    case Option.error:
-      return file.socket.pendingError;
-    case Option.broadcast:
-      return file.socket.allowBroadcast ? 1 : 0;
-    case Option.sendBuffer:
-    case Option.receiveBuffer:
-      return BUFFER_BYTES;
-    case Option.reuseAddress:
-      return 0;
-    default:
-      return null;
-  }
 }

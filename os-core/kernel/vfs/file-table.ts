@@ -74,6 +74,9 @@ export class FileTable implements ProcessFiles {
     return descriptor < limit ? descriptor : -Errno.EMFILE;
   }
 
+  isFull(process: Process): boolean {
+    return this.lowestFree(0, FileTable.limitOf(process)) < 0;
+  }
   /** Enters a description at the lowest free descriptor from `from` on: that, or -EMFILE (the file is then untouched). */
   install(file: OpenFile, process: Process, closeOnExec: boolean, from = 0): number {
     const descriptor = this.lowestFree(from, FileTable.limitOf(process));

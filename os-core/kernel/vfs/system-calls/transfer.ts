@@ -4,6 +4,7 @@ import { Errno } from '../../../abi/errno.ts';
 import { Signal } from '../../../abi/signal.ts';
 import { FileType } from '../../../eurofs/index.ts';
 import type { Kernel } from '../../kernel.ts';
+import { PartList } from '../../network/socket-message.ts';
 import { sendSignal } from '../../process/signals.ts';
 import type { Task } from '../../process/task.ts';
 import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../syscalls/handler.ts';
@@ -60,6 +61,12 @@ function readVectors(kernel: Kernel, task: Task, address: number, count: number)
   return vectors;
 }
 
+function partsOf(vectors: readonly number[]): PartList {
+  const parts: { address: number; length: number }[] = [];
+  for (let i = 0; i < vectors.length; i += 2) parts.push({ address: vectors[i], length: vectors[i + 1] });
+  return new PartList(parts);
+}
+
 /** Runs the buffers one after the other; a short one ends the call. */
 function vectored(writing: boolean, positioned: boolean) {
   return (kernel: Kernel, task: Task, a: SystemCallArguments): number => {
@@ -69,6 +76,10 @@ function vectored(writing: boolean, positioned: boolean) {
     if (offset !== null && offset < 0) return -Errno.EINVAL;
     const vectors = readVectors(kernel, task, a.unsigned(1), a.int(2));
     if (typeof vectors === 'number') return vectors;
+    if (offset === null) {
+      const whole = file.transfer(kernel, task, partsOf(vectors), writing);
+      if (whole !== null) return whole;
+    }
     const progress = task.progress instanceof TransferProgress ? task.progress : new TransferProgress();
     for (; 2 * progress.vector < vectors.length; progress.vector++) {
       const length = vectors[2 * progress.vector + 1];
