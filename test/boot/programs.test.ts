@@ -36,6 +36,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['threads', 'E30'],
     ['events', 'E28'],
     ['sockets', 'E28'],
+    ['timers', 'E28'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);

@@ -28,8 +28,15 @@ export function endProcess(kernel: Kernel, process: Process, status: number): vo
   becomeZombie(kernel, process);
 }
 
-/** execve in a process with several threads: the others end. */
+/** Timers of timer_create end with the program (timer_create(2): not kept by execve). */
+function deleteTimers(kernel: Kernel, process: Process): void {
+  for (const timer of process.posixTimers.values()) timer.stop(kernel);
+  process.posixTimers.clear();
+}
+
+/** execve: what belongs to the old program alone ends, its other threads and its timers. */
 export function endOtherTasks(kernel: Kernel, survivor: Task): void {
+  deleteTimers(kernel, survivor.process);
   for (const task of [...survivor.process.tasks]) if (task !== survivor) endTask(kernel, task);
 }
 
@@ -66,7 +73,8 @@ export function releaseVforkParent(task: Task): void {
 
 function becomeZombie(kernel: Kernel, process: Process): void {
   process.state = 'zombie';
-  process.intervalTimer?.stop(kernel);
+  for (const timer of process.intervalTimers) timer?.stop(kernel);
+  deleteTimers(kernel, process);
   process.files?.release(kernel);
   process.files = null;
   dropAddressSpace(kernel, process);

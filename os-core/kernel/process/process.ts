@@ -10,7 +10,7 @@ import type { ProcessFiles } from './seams.ts';
 import { ProcessSignals } from './signal-state.ts';
 import type { Task } from './task.ts';
 
-/** A timer that ends with its process (syscalls/time-calls.ts). */
+/** A timer that ends with its process (syscalls/timer-calls.ts). */
 export interface ProcessTimer {
   stop(kernel: Kernel): void;
 }
@@ -94,8 +94,11 @@ export class Process {
   stopReported = true;
   continueReported = true;
 
-  /** ITIMER_REAL, made at the first use. */
-  intervalTimer: ProcessTimer | null = null;
+  /** ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF, made at the first use. */
+  readonly intervalTimers: (ProcessTimer | null)[] = [null, null, null];
+  /** Of timer_create, by id. */
+  readonly posixTimers: Map<number, ProcessTimer> = new Map();
+  nextTimerId = 0;
 
   /** Woken when a child changes state. */
   readonly childQueue: WaitQueue = new WaitQueue();
@@ -125,4 +128,4 @@ export class Process {
     this.capabilities &= mask;
   }
 }
-registerClass('Process', 2, Process);
+registerClass('Process', 3, Process);

@@ -62,7 +62,8 @@ export function onAlternateStack(task: Task, stackPointer: number): boolean {
   );
 }
 
-function fillInformation(view: DataView, at: number, information: SignalInformation): void {
+/** siginfo_t, all but its zeros. */
+export function fillInformation(view: DataView, at: number, information: SignalInformation): void {
   const { number, code } = information;
   view.setInt32(at, number, true);
   view.setInt32(at + 8, code, true);
@@ -80,6 +81,7 @@ function fillInformation(view: DataView, at: number, information: SignalInformat
   view.setInt32(at + 16, information.senderProcess, true);
   view.setInt32(at + 20, information.senderUser, true);
   view.setInt32(at + 24, information.value, true);
+  view.setInt32(at + 28, information.valueHigh ?? 0, true);
 }
 
 /** Makes the frame and points the task at the handler. False if the stack cannot take it. */

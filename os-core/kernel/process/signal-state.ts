@@ -5,6 +5,12 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import { LAST_SIGNAL, SIG_DFL, SIG_IGN, Signal } from '../../abi/signal.ts';
 import { sharedConstant } from '../shared-constants.ts';
 
+/** Who sends the same signal again and again, and has one in the queue at most (timer_create). */
+export interface SignalSource {
+  /** The signal is handed over: si_overrun. */
+  delivered(): number;
+}
+
 /** What siginfo_t tells the handler. */
 export interface SignalInformation {
   readonly number: number;
@@ -12,8 +18,10 @@ export interface SignalInformation {
   readonly code: number;
   readonly senderProcess: number;
   readonly senderUser: number;
-  /** si_status (SIGCHLD), si_addr (faults; below 2^53) or si_value. */
+  /** si_status (SIGCHLD), si_addr (faults; below 2^53) or the low half of si_value. */
   readonly value: number;
+  readonly valueHigh?: number;
+  readonly source?: SignalSource;
 }
 
 export interface SignalAction {
@@ -67,7 +75,8 @@ export class PendingSignals {
   /** False if the queue of real-time signals is full. */
   add(information: SignalInformation): boolean {
     const bit = bitOfSignal(information.number);
-    if (information.number < 32 && (this.mask & bit) !== 0n) return true;
+    const merges = information.number < 32 && information.source === undefined;
+    if (merges && (this.mask & bit) !== 0n) return true;
     if (this.queue.length >= MAX_QUEUED) return false;
     this.mask |= bit;
     this.queue.push(information);
@@ -81,8 +90,21 @@ export class PendingSignals {
     while ((deliverable & bitOfSignal(number)) === 0n) number++;
     const index = this.queue.findIndex((entry) => entry.number === number);
     const [information] = this.queue.splice(index, 1);
+    this.forget(number);
+    const { source } = information;
+    return source === undefined ? information : { ...information, senderUser: source.delivered() };
+  }
+  private forget(number: number): void {
     if (!this.queue.some((entry) => entry.number === number)) this.mask &= ~bitOfSignal(number);
-    return information;
+  }
+  holds(source: SignalSource): boolean {
+    return this.queue.some((entry) => entry.source === source);
+  }
+  dropSource(source: SignalSource): void {
+    const index = this.queue.findIndex((entry) => entry.source === source);
+    if (index < 0) return;
+    const [dropped] = this.queue.splice(index, 1);
+    this.forget(dropped.number);
   }
   discard(number: number): void {
     const bit = bitOfSignal(number);

@@ -9,6 +9,7 @@ import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { entryFrame, findEntry } from '../memory/page-tables.ts';
 import type { Task } from '../process/task.ts';
+import { readDeadline } from '../time/timespec.ts';
 import { PENDING, type SystemCallArguments } from './handler.ts';
 
 const Operation = {
@@ -146,9 +147,9 @@ function wait(
   if (bits === 0) return -Errno.EINVAL;
   let deadline = Infinity;
   if (timeoutAddress !== 0) {
-    const time = readTimespec(kernel, task, timeoutAddress);
-    if (time < 0) return time;
-    deadline = absolute ? (realtime ? time - kernel.clock.powerOnUnixSeconds * 1e9 : time) : kernel.nowNanos() + time;
+    const given = readDeadline(kernel, task, timeoutAddress, { absolute, realtime });
+    if (typeof given === 'object') return given.error;
+    deadline = given;
   }
   const result = kernel.userMemory.readWord32(task, address, words, 0);
   if (result !== 0) return result;
@@ -217,17 +218,6 @@ function wakeOperation(kernel: Kernel, task: Task, a: SystemCallArguments): numb
 
 const timeBytes = new Uint8Array(16);
 const timeView = new DataView(timeBytes.buffer);
-
-/** A struct timespec as nanoseconds; -EFAULT, PENDING, or -EINVAL if it is not normal. Beyond 2^53 ns counts as for ever. */
-export function readTimespec(kernel: Kernel, task: Task, address: number): number {
-  const result = kernel.userMemory.copyIn(task, address, timeBytes);
-  if (result !== 0) return result;
-  const seconds = timeView.getUint32(0, true) + timeView.getInt32(4, true) * 0x1_0000_0000;
-  const nanos = timeView.getUint32(8, true) + timeView.getInt32(12, true) * 0x1_0000_0000;
-  if (seconds < 0 || nanos < 0 || nanos >= 1e9) return -Errno.EINVAL;
-  const total = seconds * 1e9 + nanos;
-  return Math.min(total, Number.MAX_SAFE_INTEGER);
-}
 
 /** A dying thread's robust mutexes get FUTEX_OWNER_DIED and one waiter each is woken (set_robust_list(2)). */
 export function releaseRobustList(kernel: Kernel, task: Task): void {

@@ -9,6 +9,7 @@ import { processCalls } from './process-calls.ts';
 import { signalCalls } from './signal-calls.ts';
 import { systemInformationCalls } from './system-information-calls.ts';
 import { timeCalls } from './time-calls.ts';
+import { timerCalls } from './timer-calls.ts';
 
 export const kernelCoreSystemCalls: readonly (readonly SystemCallEntry[])[] = [
   processCalls,
@@ -18,5 +19,6 @@ export const kernelCoreSystemCalls: readonly (readonly SystemCallEntry[])[] = [
   memoryCalls,
   signalCalls,
   timeCalls,
+  timerCalls,
   euroosCalls,
 ];

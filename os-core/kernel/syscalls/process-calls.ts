@@ -12,10 +12,10 @@ import { endProcess, exitTask, reap } from '../process/exit.ts';
 import { CloneFlag, cloneTask } from '../process/lifecycle.ts';
 import { type Process, waitStatus } from '../process/process.ts';
 import { type Task, TaskKind } from '../process/task.ts';
+import { instructionsOf, instructionsToNanos } from '../time/cpu-time.ts';
 import { requireCapability } from './dispatch.ts';
 import { futex } from './futex.ts';
 import { PENDING, freeRow as row, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
-import { instructionsToNanos } from './time-calls.ts';
 
 /** MAX_ARG_STRLEN, and a bound on all strings of one execve together. */
 const MAX_ARGUMENT_BYTES = 131072;
@@ -135,12 +135,7 @@ function usage(kernel: Kernel, user: number, system: number, faults: number): Ui
 }
 
 const ofProcess = (kernel: Kernel, process: Process): Uint8Array => {
-  let user = process.userInstructions;
-  let system = process.systemInstructions;
-  for (const task of process.tasks) {
-    user += task.userInstructions;
-    system += task.systemInstructions;
-  }
+  const { user, system } = instructionsOf(process);
   return usage(kernel, user, system, process.minorFaults);
 };
 
@@ -446,12 +441,7 @@ export const processCalls: readonly SystemCallEntry[] = [
     if (a.unsigned(0) !== 0) {
       const bytes = new Uint8Array(32);
       const view = new DataView(bytes.buffer);
-      let user = process.userInstructions;
-      let system = process.systemInstructions;
-      for (const thread of process.tasks) {
-        user += thread.userInstructions;
-        system += thread.systemInstructions;
-      }
+      const { user, system } = instructionsOf(process);
       for (const [index, value] of [
         user,
         system,

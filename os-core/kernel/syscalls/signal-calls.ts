@@ -1,16 +1,25 @@
-// Signals (signal(7)): rt_sigaction, rt_sigprocmask, rt_sigreturn, rt_sigsuspend, rt_sigpending, sigaltstack, kill and friends, pause.
+// Signals (signal(7)): rt_sigaction, rt_sigqueueinfo, rt_sigprocmask, rt_sigreturn, rt_sigsuspend, rt_sigpending, sigaltstack, kill and friends, pause.
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
 import { LAST_SIGNAL, Signal, SignalCode } from '../../abi/signal.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
-import { AlternateStack, onAlternateStack, popSignalFrame } from '../process/signal-frame.ts';
+import type { Process } from '../process/process.ts';
+import { AlternateStack, fillInformation, onAlternateStack, popSignalFrame } from '../process/signal-frame.ts';
 import { unblockableSignals } from '../process/signal-state.ts';
-import { killForFault, plainInformation, sendFromUser, setBlocked, updateActionable } from '../process/signals.ts';
+import {
+  killForFault,
+  maySignal,
+  plainInformation,
+  sendFromUser,
+  sendSignal,
+  setBlocked,
+  updateActionable,
+} from '../process/signals.ts';
 import type { Task } from '../process/task.ts';
+import { readTimespec } from '../time/timespec.ts';
 import { readSaved, SavedRegister } from '../traps/saved-registers.ts';
-import { readTimespec } from './futex.ts';
 import { PENDING, freeRow as row, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
 
 const SET_BYTES = 8;
@@ -147,11 +156,7 @@ function rtSigtimedwait(kernel: Kernel, task: Task, a: SystemCallArguments): num
     for (const thread of task.process.tasks) updateActionable(thread);
     if (a.unsigned(1) === 0) return information.number;
     buffer.fill(0);
-    view.setInt32(0, information.number, true);
-    view.setInt32(8, information.code, true);
-    view.setInt32(16, information.senderProcess, true);
-    view.setInt32(20, information.senderUser, true);
-    view.setInt32(24, information.value, true);
+    fillInformation(view, 0, information);
     const result = kernel.userMemory.copyOut(task, a.unsigned(1), buffer, 0, 128);
     return result !== 0 ? result : information.number;
   }
@@ -217,6 +222,45 @@ function sendToThread(kernel: Kernel, task: Task, group: number, thread: number,
   const target = kernel.processes.findTask(thread);
   if (target === null || (group > 0 && target.process.id !== group)) return -Errno.ESRCH;
   return sendFromUser(kernel, task, target.process, signal, SignalCode.threadKill, target);
+}
+
+/** rt_sigqueueinfo, rt_tgsigqueueinfo: a signal with a siginfo of the sender's (sigqueue(3)). */
+function queueSignal(
+  kernel: Kernel,
+  task: Task,
+  target: { readonly process: Process; readonly thread?: Task } | null,
+  signal: number,
+  address: number,
+): number {
+  const result = kernel.userMemory.copyIn(task, address, buffer);
+  if (result !== 0) return result;
+  const code = view.getInt32(8, true);
+  // What the kernel and kill(2) say may not be made up, except to oneself.
+  const isForged = code >= 0 || code === SignalCode.threadKill;
+  if (isForged && target?.process !== task.process) return -Errno.EPERM;
+  if (signal < 0 || signal > LAST_SIGNAL) return -Errno.EINVAL;
+  if (target === null) return -Errno.ESRCH;
+  if (!maySignal(task.process, target.process, signal)) return -Errno.EPERM;
+  if (signal === 0) return 0;
+  const information = {
+    number: signal,
+    code,
+    senderProcess: view.getInt32(16, true),
+    senderUser: view.getInt32(20, true),
+    value: view.getInt32(24, true),
+    valueHigh: view.getInt32(28, true),
+  };
+  return sendSignal(kernel, target.process, information, target.thread) ? 0 : -Errno.EAGAIN;
+}
+function rtSigqueueinfo(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const process = kernel.processes.find(a.int(0));
+  return queueSignal(kernel, task, process === null ? null : { process }, a.int(1), a.unsigned(2));
+}
+function rtTgsigqueueinfo(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  if (a.int(0) <= 0 || a.int(1) <= 0) return -Errno.EINVAL;
+  const thread = kernel.processes.findTask(a.int(1));
+  const target = thread?.process.id === a.int(0) ? { process: thread.process, thread } : null;
+  return queueSignal(kernel, task, target, a.int(2), a.unsigned(3));
 }
 
 const none: SystemCallEntry['arguments'] = [];
@@ -311,5 +355,26 @@ export const signalCalls: readonly SystemCallEntry[] = [
       ['signal', 'int'],
     ],
     (kernel, task, a) => (a.int(0) <= 0 ? -Errno.EINVAL : sendToThread(kernel, task, a.int(0), a.int(1), a.int(2))),
+  ),
+  row(
+    SystemCall.rt_sigqueueinfo,
+    'rt_sigqueueinfo',
+    [
+      ['pid', 'int'],
+      ['signal', 'int'],
+      ['information', 'pointer'],
+    ],
+    rtSigqueueinfo,
+  ),
+  row(
+    SystemCall.rt_tgsigqueueinfo,
+    'rt_tgsigqueueinfo',
+    [
+      ['pid', 'int'],
+      ['thread', 'int'],
+      ['signal', 'int'],
+      ['information', 'pointer'],
+    ],
+    rtTgsigqueueinfo,
   ),
 ];

@@ -12,6 +12,7 @@ import type { KernelWork, Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { epollCalls } from './anonymous/epoll-calls.ts';
 import { eventCalls } from './anonymous/event-file.ts';
+import { timerFileCalls } from './anonymous/timer-file.ts';
 import { DeviceFileSystem } from './device-file-system.ts';
 import { EuroFileSystem, type WaitableStore } from './euro-file-system.ts';
 import type { FileSystem } from './file-system.ts';
@@ -156,6 +157,7 @@ export const vfsSubsystem: Subsystem = {
     ...pollCalls,
     ...eventCalls,
     ...epollCalls,
+    ...timerFileCalls,
   ],
   start: startVfs,
 };
