@@ -37,6 +37,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['events', 'E28'],
     ['sockets', 'E28'],
     ['timers', 'E28'],
+    ['locks', 'E28'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);

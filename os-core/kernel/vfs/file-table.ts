@@ -36,6 +36,7 @@ export function releaseFile(kernel: Kernel, file: OpenFile): void {
   const { place } = file;
   if (place === null) return;
   vfs.unlock(placeKey(place), file);
+  vfs.recordLocks.release(placeKey(place), file);
   place.fileSystem.release(place.inode);
 }
 
@@ -90,14 +91,19 @@ export class FileTable implements ProcessFiles {
     file.references++;
     const old = this.entries.get(descriptor);
     this.entries.set(descriptor, new Descriptor(file, closeOnExec));
-    if (old !== undefined) releaseFile(kernel, old.file);
+    if (old !== undefined) this.leave(kernel, old.file);
   }
   close(kernel: Kernel, descriptor: number): number {
     const entry = this.entries.get(descriptor);
     if (entry === undefined) return -Errno.EBADF;
     this.entries.delete(descriptor);
-    releaseFile(kernel, entry.file);
+    this.leave(kernel, entry.file);
     return 0;
+  }
+  /** A descriptor was closed: the process's locks on that file go, whatever other descriptors it has (fcntl_locking(2)). */
+  private leave(kernel: Kernel, file: OpenFile): void {
+    if (file.place !== null) Vfs.of(kernel).recordLocks.release(placeKey(file.place), this);
+    releaseFile(kernel, file);
   }
 
   copy(): FileTable {

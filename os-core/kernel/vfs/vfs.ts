@@ -13,6 +13,7 @@ import { WaitQueue } from '../wait-queue.ts';
 import type { FileSystem } from './file-system.ts';
 import type { OpenFile } from './open-file.ts';
 import type { Pipe } from './pipe.ts';
+import { RecordLocks } from './record-locks.ts';
 
 /** An inode of a mounted file system: what a path leads to. */
 export class Place {
@@ -69,6 +70,7 @@ export class Vfs {
   /** FIFOs in use, by `device:inode`. */
   readonly fifos = new Map<string, Pipe>();
   readonly locks = new Map<string, FlockState>();
+  readonly recordLocks = new RecordLocks();
   /** Files being executed: writing gives ETXTBSY. Counts by `device:inode`. */
   readonly executing = new Map<string, number>();
   /** Files open for writing: executing gives ETXTBSY. */

@@ -1,21 +1,20 @@
-// Descriptors themselves: close, dup, fcntl, pipe, ioctl, flock.
+// Descriptors themselves: close, dup, fcntl, pipe, ioctl.
 
 import { Errno } from '../../../abi/errno.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../process/task.ts';
-import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../syscalls/handler.ts';
+import type { SystemCallArguments, SystemCallEntry } from '../../syscalls/handler.ts';
 import { FileTable, releaseFile } from '../file-table.ts';
 import { newPipe, PipeEnd } from '../pipe.ts';
 import { OpenFlag, PathFile, RegularFile } from '../regular-file.ts';
-import { FlockState, placeKey, Vfs } from '../vfs.ts';
+import { Vfs } from '../vfs.ts';
+import { flock, LockCommand, recordLock } from './locks.ts';
 import { fileOf, filesOf, RecordWriter, row } from './support.ts';
 
-const Fcntl = { dupfd: 0, getfd: 1, setfd: 2, getfl: 3, setfl: 4, getlk: 5, setlk: 6, setlkw: 7, setown: 8, getown: 9 };
+const Fcntl = { dupfd: 0, getfd: 1, setfd: 2, getfl: 3, setfl: 4, setown: 8, getown: 9 };
 const F_DUPFD_CLOEXEC = 1030;
 const F_SETPIPE_SZ = 1031;
 const F_GETPIPE_SZ = 1032;
-const F_OFD_GETLK = 36;
-const F_OFD_SETLKW = 38;
 const SETTABLE_FLAGS = OpenFlag.append | OpenFlag.nonBlocking | OpenFlag.direct | OpenFlag.noAccessTime;
 const FIONBIO = 0x5421;
 const FIOCLEX = 0x5451;
@@ -83,15 +82,13 @@ function fcntl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
       if (file instanceof PathFile) return -Errno.EBADF;
       file.flags = (file.flags & ~SETTABLE_FLAGS) | (argument & SETTABLE_FLAGS);
       return 0;
-    case Fcntl.getlk:
-    case F_OFD_GETLK:
-      // Record locks always succeed: one machine, and programs that need more than advice use flock.
-      return file instanceof RegularFile ? unlocked(kernel, task, a.unsigned(2)) : -Errno.EINVAL;
-    case Fcntl.setlk:
-    case Fcntl.setlkw:
-    case F_OFD_SETLKW - 1:
-    case F_OFD_SETLKW:
-      return file instanceof RegularFile ? 0 : -Errno.EINVAL;
+    case LockCommand.get:
+    case LockCommand.set:
+    case LockCommand.setWait:
+    case LockCommand.ofdGet:
+    case LockCommand.ofdSet:
+    case LockCommand.ofdSetWait:
+      return lockCommand(kernel, task, a);
     case Fcntl.setown:
       return 0;
     case Fcntl.getown:
@@ -104,10 +101,11 @@ function fcntl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   }
 }
 
-/** F_GETLK: nobody holds the lock (l_type = F_UNLCK). */
-function unlocked(kernel: Kernel, task: Task, address: number): number {
-  const type = Uint8Array.of(2, 0);
-  return kernel.userMemory.copyOut(task, address, type);
+/** A lock tells others something: it takes the right to the file. */
+function lockCommand(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const file = fileOf(kernel, task, a.int(0));
+  if (typeof file === 'number') return file;
+  return file instanceof PathFile ? -Errno.EBADF : recordLock(kernel, task, file, a.int(1), a.unsigned(2));
 }
 
 function makePipe(kernel: Kernel, task: Task, address: number, flags: number): number {
@@ -158,40 +156,6 @@ function ioctl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
     return kernel.userMemory.writeWord32(task, a.unsigned(2), Math.min(left, 0x7fff_ffff));
   }
   return file.ioctl(kernel, task, request, a.unsigned(2));
-}
-
-const Lock = { shared: 1, exclusive: 2, nonBlocking: 4, unlock: 8 } as const;
-
-function flock(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const file = fileOf(kernel, task, a.int(0));
-  if (typeof file === 'number') return file;
-  const { place } = file;
-  const operation = a.int(1) & ~Lock.nonBlocking;
-  if (operation !== Lock.shared && operation !== Lock.exclusive && operation !== Lock.unlock) return -Errno.EINVAL;
-  if (place === null) return 0;
-  const vfs = Vfs.of(kernel);
-  const key = placeKey(place);
-  if (operation === Lock.unlock) {
-    vfs.unlock(key, file);
-    return 0;
-  }
-  const state = vfs.locks.get(key) ?? new FlockState();
-  const others = state.holders.size - (state.holders.has(file) ? 1 : 0);
-  const free = others === 0 || (operation === Lock.shared && !state.exclusive);
-  if (free) {
-    state.holders.add(file);
-    const weaker = state.exclusive && operation === Lock.shared;
-    state.exclusive = operation === Lock.exclusive;
-    vfs.locks.set(key, state);
-    if (weaker) state.queue.wakeAll();
-    return 0;
-  }
-  // A conversion gives the old lock up first, so that two holders who both want more do not wait for each other (flock(2)).
-  vfs.unlock(key, file);
-  if ((a.int(1) & Lock.nonBlocking) !== 0) return -Errno.EAGAIN;
-  if (task.signalPending) return -Errno.EINTR;
-  task.waitOn(state.queue);
-  return PENDING;
 }
 
 export const descriptorCalls: readonly SystemCallEntry[] = [
