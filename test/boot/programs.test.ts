@@ -38,6 +38,8 @@ describe('unmodified musl static-PIE programs', () => {
     ['sockets', 'E28'],
     ['timers', 'E28'],
     ['locks', 'E28'],
+    ['attributes', 'E21 E28'],
+    ['waiting', 'E23 E28'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);

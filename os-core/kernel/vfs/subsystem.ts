@@ -23,6 +23,7 @@ import { attributeCalls } from './system-calls/attributes.ts';
 import { descriptorCalls } from './system-calls/descriptors.ts';
 import { nameCalls } from './system-calls/names.ts';
 import { pollCalls } from './system-calls/poll.ts';
+import { statCalls } from './system-calls/stat.ts';
 import { transferCalls } from './system-calls/transfer.ts';
 import { Place, Vfs } from './vfs.ts';
 
@@ -154,6 +155,7 @@ export const vfsSubsystem: Subsystem = {
     ...descriptorCalls,
     ...nameCalls,
     ...attributeCalls,
+    ...statCalls,
     ...pollCalls,
     ...eventCalls,
     ...epollCalls,

@@ -1,83 +1,32 @@
-// Attributes: the stat family, access, chmod, chown, times, statfs, extended attributes.
+// Attributes: access, chmod, chown, times, extended attributes. What is only looked at: stat.ts.
 
 import { Errno } from '../../../abi/errno.ts';
 import { bytesToName, FileType, type Inode, nameToBytes } from '../../../eurofs/index.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../process/task.ts';
 import type { SystemCallArguments, SystemCallEntry } from '../../syscalls/handler.ts';
-import type { AttributeChange, FileSystem } from '../file-system.ts';
+import type { AttributeChange } from '../file-system.ts';
 import { AT_FDCWD } from '../open.ts';
 import { Access, mayAccess } from '../path-walk.ts';
-import {
-  type Existing,
-  existing,
-  existingOfDescriptor,
-  filesOf,
-  ofPlace,
-  pathArgument,
-  RecordWriter,
-  row,
-} from './support.ts';
+import { PathFile } from '../regular-file.ts';
+import { type Existing, existing, existingOfDescriptor, filesOf, pathArgument, row, workingFolder } from './support.ts';
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EACCESS = 0x200;
 const AT_EMPTY_PATH = 0x1000;
-const AT_NO_AUTOMOUNT = 0x800;
 const UTIME_NOW = 0x3fff_ffff;
 const UTIME_OMIT = 0x3fff_fffe;
 
-/** struct stat of x86-64 (asm/stat.h), 144 bytes. */
-function encodeStat(inode: Inode, device: number): Uint8Array {
-  const record = new RecordWriter(144);
-  record.u64(0, device);
-  record.u64(8, inode.number);
-  record.u64(16, inode.links);
-  record.u32(24, inode.mode);
-  record.u32(28, inode.user);
-  record.u32(32, inode.group);
-  record.u64(40, inode.device);
-  record.u64(48, inode.isDirectory ? Math.max(4096, inode.size * 64) : inode.size);
-  record.u64(56, 4096);
-  record.u64(64, inode.blocks * 8);
-  record.u64(72, inode.accessed.seconds);
-  record.u64(80, inode.accessed.nanos);
-  record.u64(88, inode.modified.seconds);
-  record.u64(96, inode.modified.nanos);
-  record.u64(104, inode.changed.seconds);
-  record.u64(112, inode.changed.nanos);
-  return record.bytes;
-}
-
-function giveStat(kernel: Kernel, task: Task, found: Existing | number, buffer: number): number {
-  if (typeof found === 'number') return found;
-  return kernel.userMemory.copyOut(task, buffer, encodeStat(found.inode, found.place.fileSystem.deviceNumber));
-}
-function stat(follow: boolean) {
-  return (kernel: Kernel, task: Task, a: SystemCallArguments): number =>
-    giveStat(kernel, task, existing(kernel, task, AT_FDCWD, a.unsigned(0), follow), a.unsigned(1));
-}
-function fstat(kernel: Kernel, task: Task, descriptor: number, buffer: number): number {
-  const file = filesOf(task).get(descriptor);
-  if (file === null) return -Errno.EBADF;
-  const inode = file.attributes(kernel, task);
-  if (typeof inode === 'number') return inode;
-  return kernel.userMemory.copyOut(task, buffer, encodeStat(inode, file.place?.fileSystem.deviceNumber ?? 0));
-}
-function newfstatat(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const flags = a.uint(3);
-  if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)) !== 0) return -Errno.EINVAL;
-  if ((flags & AT_EMPTY_PATH) !== 0) {
-    const path = pathArgument(kernel, task, a.unsigned(1));
-    if (typeof path === 'number') return path;
-    if (path === '' && a.int(0) !== AT_FDCWD) return fstat(kernel, task, a.int(0), a.unsigned(2));
-    if (path === '') return giveStat(kernel, task, workingFolder(kernel, task), a.unsigned(2));
-  }
-  const found = existing(kernel, task, a.int(0), a.unsigned(1), (flags & AT_SYMLINK_NOFOLLOW) === 0);
-  return giveStat(kernel, task, found, a.unsigned(2));
-}
-function workingFolder(kernel: Kernel, task: Task): Existing | number {
-  const place = filesOf(task).workingFolder;
-  return place === null ? -Errno.ENOENT : ofPlace(kernel, task, place);
+/** The object of a *at call with flags: with AT_EMPTY_PATH and an empty path the descriptor itself. */
+function existingAt(kernel: Kernel, task: Task, descriptor: number, address: number, flags: number): Existing | number {
+  const follow = (flags & AT_SYMLINK_NOFOLLOW) === 0;
+  if ((flags & AT_EMPTY_PATH) === 0) return existing(kernel, task, descriptor, address, follow);
+  const path = pathArgument(kernel, task, address);
+  if (typeof path === 'number') return path;
+  if (path !== '') return existing(kernel, task, descriptor, address, follow);
+  return descriptor === AT_FDCWD
+    ? workingFolder(kernel, task)
+    : existingOfDescriptor(kernel, task, descriptor, -Errno.EINVAL);
 }
 
 function accessAt(
@@ -89,7 +38,7 @@ function accessAt(
   flags: number,
 ): number {
   if ((mode & ~7) !== 0 || (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EACCESS | AT_EMPTY_PATH)) !== 0) return -Errno.EINVAL;
-  const found = existing(kernel, task, descriptor, address, (flags & AT_SYMLINK_NOFOLLOW) === 0);
+  const found = existingAt(kernel, task, descriptor, address, flags);
   if (typeof found === 'number') return found;
   if (!mayAccess(found.inode, task.process.credentials, mode)) return -Errno.EACCES;
   const changes = (mode & Access.write) !== 0 && (found.inode.isDirectory || found.inode.type === FileType.regular);
@@ -186,11 +135,20 @@ function utimensat(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const flags = a.uint(3);
   if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) !== 0) return -Errno.EINVAL;
   const times = readTimes(kernel, task, a.unsigned(2), 1);
-  const found =
-    a.unsigned(1) === 0
-      ? existingOfDescriptor(kernel, task, a.int(0), -Errno.EINVAL)
-      : existing(kernel, task, a.int(0), a.unsigned(1), (flags & AT_SYMLINK_NOFOLLOW) === 0);
+  // The path is looked at before the times are (as in Linux), unless there is nothing to do.
+  if (typeof times === 'number' && times !== -Errno.EINVAL) return times;
+  if (typeof times !== 'number' && times.every((time) => time.nanos === UTIME_OMIT)) return 0;
+  if (a.unsigned(1) === 0 && a.int(0) !== AT_FDCWD) {
+    if (flags !== 0) return -Errno.EINVAL;
+    return changeTimes(kernel, task, timesOfDescriptor(kernel, task, a.int(0)), times);
+  }
+  const found = existingAt(kernel, task, a.int(0), a.unsigned(1), flags);
   return changeTimes(kernel, task, found, times);
+}
+/** futimens: what was opened for its path alone has no times to set. */
+function timesOfDescriptor(kernel: Kernel, task: Task, descriptor: number): Existing | number {
+  if (filesOf(task).get(descriptor) instanceof PathFile) return -Errno.EBADF;
+  return existingOfDescriptor(kernel, task, descriptor, -Errno.EINVAL);
 }
 /** utime: struct utimbuf, two seconds. */
 function utime(kernel: Kernel, task: Task, a: SystemCallArguments): number {
@@ -207,24 +165,6 @@ function utime(kernel: Kernel, task: Task, a: SystemCallArguments): number {
     ];
   }
   return changeTimes(kernel, task, existing(kernel, task, AT_FDCWD, a.unsigned(0), true), times);
-}
-
-/** struct statfs (asm/statfs.h), 120 bytes. */
-function giveStatfs(kernel: Kernel, task: Task, fileSystem: FileSystem, buffer: number): number {
-  const statistics = fileSystem.statistics();
-  const record = new RecordWriter(120);
-  record.u64(0, fileSystem.magic);
-  record.u64(8, 4096);
-  record.u64(16, statistics.blocks);
-  record.u64(24, statistics.freeBlocks);
-  record.u64(32, statistics.availableBlocks);
-  record.u64(40, statistics.inodes);
-  record.u64(48, statistics.freeInodes);
-  record.u32(56, fileSystem.deviceNumber);
-  record.u64(64, 255);
-  record.u64(72, 4096);
-  record.u64(80, (fileSystem.readOnly ? 1 : 0) | 0x20);
-  return kernel.userMemory.copyOut(task, buffer, record.bytes);
 }
 
 const MOST_ATTRIBUTE_BYTES = 65536;
@@ -316,10 +256,6 @@ const byPath = (kernel: Kernel, task: Task, a: SystemCallArguments, follow = tru
   existing(kernel, task, AT_FDCWD, a.unsigned(0), follow);
 
 export const attributeCalls: readonly SystemCallEntry[] = [
-  row('stat', 'file', 'path:path buffer:pointer', stat(true)),
-  row('lstat', 'file', 'path:path buffer:pointer', stat(false)),
-  row('fstat', 'none', 'fd:fd buffer:pointer', (kernel, task, a) => fstat(kernel, task, a.int(0), a.unsigned(1))),
-  row('newfstatat', 'file', 'folder:fd path:path buffer:pointer flags:flags', newfstatat),
   row('access', 'file', 'path:path mode:int', (kernel, task, a) =>
     accessAt(kernel, task, AT_FDCWD, a.unsigned(0), a.int(1), 0),
   ),
@@ -348,29 +284,22 @@ export const attributeCalls: readonly SystemCallEntry[] = [
     changeOwner(kernel, task, byDescriptor(kernel, task, a), a.int(1), a.int(2)),
   ),
   row('fchownat', 'file', 'folder:fd path:path user:int group:int flags:flags', (kernel, task, a) => {
-    const follow = (a.uint(4) & AT_SYMLINK_NOFOLLOW) === 0;
-    return changeOwner(kernel, task, existing(kernel, task, a.int(0), a.unsigned(1), follow), a.int(2), a.int(3));
+    if ((a.uint(4) & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) !== 0) return -Errno.EINVAL;
+    const found = existingAt(kernel, task, a.int(0), a.unsigned(1), a.uint(4));
+    return changeOwner(kernel, task, found, a.int(2), a.int(3));
   }),
   row('utimensat', 'file', 'folder:fd path:path times:pointer flags:flags', utimensat),
   row('utime', 'file', 'path:path times:pointer', utime),
   row('utimes', 'file', 'path:path times:pointer', (kernel, task, a) =>
     changeTimes(kernel, task, byPath(kernel, task, a), readTimes(kernel, task, a.unsigned(1), 1000)),
   ),
-  row('futimesat', 'file', 'folder:fd path:path times:pointer', (kernel, task, a) =>
-    changeTimes(
-      kernel,
-      task,
-      existing(kernel, task, a.int(0), a.unsigned(1), true),
-      readTimes(kernel, task, a.unsigned(2), 1000),
-    ),
-  ),
-  row('statfs', 'file', 'path:path buffer:pointer', (kernel, task, a) => {
-    const found = byPath(kernel, task, a);
-    return typeof found === 'number' ? found : giveStatfs(kernel, task, found.place.fileSystem, a.unsigned(1));
-  }),
-  row('fstatfs', 'file', 'fd:fd buffer:pointer', (kernel, task, a) => {
-    const found = existingOfDescriptor(kernel, task, a.int(0), -Errno.ENOSYS);
-    return typeof found === 'number' ? found : giveStatfs(kernel, task, found.place.fileSystem, a.unsigned(1));
+  row('futimesat', 'file', 'folder:fd path:path times:pointer', (kernel, task, a) => {
+    const times = readTimes(kernel, task, a.unsigned(2), 1000);
+    const found =
+      a.unsigned(1) === 0 && a.int(0) !== AT_FDCWD
+        ? timesOfDescriptor(kernel, task, a.int(0))
+        : existing(kernel, task, a.int(0), a.unsigned(1), true);
+    return changeTimes(kernel, task, found, times);
   }),
   row('getxattr', 'file', 'path:path name:pointer value:pointer size:size', getxattr(0)),
   row('lgetxattr', 'file', 'path:path name:pointer value:pointer size:size', getxattr(1)),

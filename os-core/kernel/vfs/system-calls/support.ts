@@ -95,6 +95,11 @@ export function ofPlace(kernel: Kernel, task: Task, place: Place): Existing | nu
   const inode = place.fileSystem.attributes(kernel, task, place.inode);
   return typeof inode === 'number' ? inode : { place, inode };
 }
+/** The caller's working folder. */
+export function workingFolder(kernel: Kernel, task: Task): Existing | number {
+  const place = filesOf(task).workingFolder;
+  return place === null ? -Errno.ENOENT : ofPlace(kernel, task, place);
+}
 /** The inode behind a descriptor; -EBADF, or `without` for what has none (pipes, sockets). */
 export function existingOfDescriptor(
   kernel: Kernel,
