@@ -44,7 +44,7 @@ function build(output: string, userland: string, seed: Uint8Array): void {
     label: 'EuroOS',
     nowSeconds: BUILD_SECONDS,
   });
-  for (const folder of ['/bin', '/dev', '/etc', '/home', '/proc', '/root', '/run', '/tmp', '/usr', '/var/log'])
+  for (const folder of ['/bin', '/dev', '/etc', '/home', '/proc', '/root', '/run', '/sys', '/tmp', '/usr', '/var/log'])
     volume.makeFolders(folder);
   volume.makeFolder('/home/user', 0o755, USER);
   volume.setMode('/root', 0o700);

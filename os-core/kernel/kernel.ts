@@ -87,6 +87,8 @@ export class KernelState {
   panic: PanicReport | null = null;
   /** Host name (uname, sethostname). */
   hostName = 'euroos';
+  /** /proc/sys/kernel/random/boot_id, made when it is first read. */
+  bootId = '';
   /** Unknown calls that were logged already: `program number`. */
   readonly unknownCallsLogged: Set<string> = new Set();
 
@@ -95,7 +97,7 @@ export class KernelState {
     this.frames = frames;
   }
 }
-registerClass('KernelState', 3, KernelState);
+registerClass('KernelState', 4, KernelState);
 
 export class Kernel {
   readonly machine: Machine;

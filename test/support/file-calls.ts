@@ -109,7 +109,7 @@ export class MemoryDisk implements BlockBackend {
 export function newDisk(): Uint8Array {
   const bytes = new Uint8Array(4 * 1024 * 1024);
   const tool = VolumeTool.format(new MemoryBlockStore(bytes), { uuid, nowSeconds: 1_700_000_000, label: 'test' });
-  for (const folder of ['/bin', '/dev', '/proc', '/tmp']) tool.makeFolder(folder);
+  for (const folder of ['/bin', '/dev', '/proc', '/sys', '/tmp']) tool.makeFolder(folder);
   tool.makeFolder('/home', 0o755, OWNER);
   tool.makeFolder('/secret', 0o700);
   tool.writeFile('/bin/probe', Buffer.from('EUROTASK\nprobe\n'), 0o755);

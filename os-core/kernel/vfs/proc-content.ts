@@ -3,33 +3,44 @@
 import type { Kernel } from '../kernel.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
 import { NetworkService } from '../network/service.ts';
-import { type Process, ResourceLimit } from '../process/process.ts';
-import { TaskState } from '../process/task.ts';
 import { TICK_HERTZ } from '../scheduler/scheduler.ts';
 import { Vfs } from './vfs.ts';
 
 /** What uname calls the release; programs parse the leading numbers. */
 export const OS_RELEASE = '6.1.0-euroos';
 
-const kibibytes = (frames: number): number => (frames * FRAME_BYTES) / 1024;
-const hexadecimal = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
+export const kibibytes = (frames: number): number => (frames * FRAME_BYTES) / 1024;
 
 /** Seconds with two decimals. */
 const hundredths = (nanos: number): string => (Math.floor(nanos / 1e7) / 100).toFixed(2);
 
+/** What CPUID says of this machine's processor (devices/cpu), in Linux' words. */
 function cpuInfo(): string {
   const rows: [string, string][] = [
     ['processor', '0'],
-    ['vendor_id', 'EuroOSVirtCP'],
-    ['model name', 'EuroOS Virtual x86-64 CPU'],
-    ['cpu cores', '1'],
+    ['vendor_id', 'GenuineIntel'],
+    ['cpu family', '6'],
+    ['model', '42'],
+    ['model name', 'EuroOS Workstation virtual x86-64 CPU'],
+    ['stepping', '7'],
+    ['physical id', '0'],
     ['siblings', '1'],
+    ['core id', '0'],
+    ['cpu cores', '1'],
+    ['apicid', '0'],
     ['fpu', 'yes'],
+    ['fpu_exception', 'yes'],
+    ['cpuid level', '7'],
     ['wp', 'yes'],
-    ['flags', 'fpu tsc msr cx8 cmov mmx fxsr sse sse2 syscall nx lm smep smap'],
+    [
+      'flags',
+      'fpu pse tsc msr pae cx8 pge cmov pat clflush mmx fxsr sse sse2 syscall nx pdpe1gb rdtscp lm constant_tsc ' +
+        'pni ssse3 cx16 sse4_1 sse4_2 popcnt lahf_lm fsgsbase smep erms smap',
+    ],
+    ['clflush size', '64'],
     ['address sizes', '40 bits physical, 48 bits virtual'],
   ];
-  return `${rows.map(([name, value]) => `${name.padEnd(16)}: ${value}`).join('\n')}\n\n`;
+  return `${rows.map(([name, value]) => `${name}${name.length < 8 ? '\t\t' : '\t'}: ${value}`).join('\n')}\n\n`;
 }
 
 function memoryInfo(kernel: Kernel): string {
@@ -41,6 +52,7 @@ function memoryInfo(kernel: Kernel): string {
     ['MemAvailable', free],
     ['Buffers', 0],
     ['Cached', 0],
+    ['SwapCached', 0],
     ['SwapTotal', 0],
     ['SwapFree', 0],
   ];
@@ -62,7 +74,7 @@ function uptime(kernel: Kernel): string {
   return `${hundredths(kernel.nowNanos())} ${hundredths(idle)}\n`;
 }
 
-function mounts(kernel: Kernel): string {
+export function mounts(kernel: Kernel): string {
   return Vfs.of(kernel)
     .mounts.map((mount) => {
       const access = mount.fileSystem.readOnly ? 'ro' : 'rw';
@@ -100,17 +112,9 @@ export const rootTexts: readonly ProcText[] = [
   { name: 'loadavg', text: loadAverage },
   { name: 'kmsg', tellsOfOthers: true, text: kernelLog },
   { name: 'cmdline', text: (kernel) => `${kernel.state.boot.commandLine}\n` },
-  { name: 'filesystems', text: () => '\teurofs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n' },
+  { name: 'filesystems', text: () => '\teurofs\nnodev\ttmpfs\nnodev\tproc\nnodev\tsysfs\nnodev\tdevtmpfs\n' },
+  { name: 'swaps', text: () => 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n' },
 ];
-/** Files in /proc/sys/kernel. */
-export const kernelTexts: readonly ProcText[] = [
-  { name: 'osrelease', text: () => `${OS_RELEASE}\n` },
-  { name: 'ostype', text: () => 'Linux\n' },
-  { name: 'hostname', text: (kernel) => `${kernel.state.hostName}\n` },
-  { name: 'version', text: () => '#1 EuroOS\n' },
-  { name: 'pid_max', text: () => '32768\n' },
-];
-
 /** Counts since power-on, and of the processes that run now (none of which should be unverified). */
 function security(kernel: Kernel): string {
   const { started, refused, denied } = kernel.state.security;
@@ -132,129 +136,4 @@ export const euroosTexts: readonly ProcText[] = [{ name: 'security', text: secur
 /** Files in /proc/net. */
 export const networkTexts: readonly ProcText[] = [
   { name: 'euronet', text: (kernel) => NetworkService.of(kernel)?.stack.describe(kernel.nowNanos()) ?? '' },
-];
-
-function stateLetter(process: Process): string {
-  if (process.state !== 'alive') return 'Z';
-  const states = [...process.tasks].map((task) => task.state);
-  if (states.includes(TaskState.runnable)) return 'R';
-  return states.length > 0 && states.every((state) => state === TaskState.stopped) ? 'T' : 'S';
-}
-function nameOf(process: Process): string {
-  const first = [...process.tasks][0];
-  return first?.name ?? process.executablePath.split('/').pop() ?? '';
-}
-/** Programs choose their names and paths: as in Linux, no line break of theirs may start a line of ours. */
-function escapeLine(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
-}
-function ticksOf(process: Process): number {
-  let ticks = 0;
-  for (const task of process.tasks) ticks += task.ticks;
-  return ticks;
-}
-
-/** 52 fields (proc(5), /proc/pid/stat); what does not exist here is 0. */
-function processStat(_kernel: Kernel, process: Process): string {
-  const fields: (string | number)[] = new Array<number>(52).fill(0);
-  fields[0] = process.id;
-  fields[1] = `(${nameOf(process).slice(0, 15)})`;
-  fields[2] = stateLetter(process);
-  fields[3] = process.parent?.id ?? 0;
-  fields[4] = process.group;
-  fields[5] = process.session;
-  fields[7] = -1;
-  fields[9] = process.minorFaults;
-  fields[13] = ticksOf(process);
-  fields[17] = 20;
-  fields[19] = process.tasks.size;
-  fields[21] = Math.floor((process.startedNanos / 1e9) * TICK_HERTZ);
-  fields[22] = process.addressSpace?.mappedBytes ?? 0;
-  fields[23] = process.addressSpace?.residentPages ?? 0;
-  fields[24] = '18446744073709551615';
-  fields[37] = process.exitSignal;
-  return `${fields.join(' ')}\n`;
-}
-
-const STATE_NAMES: Readonly<Record<string, string>> = { R: 'running', S: 'sleeping', T: 'stopped', Z: 'zombie' };
-
-function processStatus(_kernel: Kernel, process: Process): string {
-  const { credentials } = process;
-  const letter = stateLetter(process);
-  const four = (id: number): string => `${id}\t${id}\t${id}\t${id}`;
-  const size = (process.addressSpace?.mappedBytes ?? 0) / 1024;
-  const rows: [string, string][] = [
-    ['Name', escapeLine(nameOf(process).slice(0, 15))],
-    ['State', `${letter} (${STATE_NAMES[letter]})`],
-    ['Tgid', `${process.id}`],
-    ['Pid', `${process.id}`],
-    ['PPid', `${process.parent?.id ?? 0}`],
-    ['TracerPid', '0'],
-    ['Uid', four(credentials.userId)],
-    ['Gid', four(credentials.groupId)],
-    ['FDSize', `${process.limits[ResourceLimit.openFiles].soft === Infinity ? 65536 : 64}`],
-    ['Groups', credentials.supplementaryGroups.join(' ')],
-    ['VmSize', `${String(size).padStart(8)} kB`],
-    ['VmRSS', `${String(kibibytes(process.addressSpace?.residentPages ?? 0)).padStart(8)} kB`],
-    ['Threads', `${process.tasks.size}`],
-    ['Rights', `0x${process.capabilities.toString(16)}`],
-    ['VerifiedBy', process.verifiedBy],
-  ];
-  return rows.map(([name, value]) => `${name}:\t${value}\n`).join('');
-}
-
-function processMaps(_kernel: Kernel, process: Process): string {
-  const lines: string[] = [];
-  for (const area of process.addressSpace?.list() ?? []) {
-    const right = (bit: number, letter: string): string => ((area.protection & bit) !== 0 ? letter : '-');
-    const rights = `${right(1, 'r')}${right(2, 'w')}${right(4, 'x')}${area.isShared ? 's' : 'p'}`;
-    const range = `${hexadecimal(area.start, 8)}-${hexadecimal(area.end, 8)}`;
-    const head = `${range} ${rights} ${hexadecimal(area.backing.fileOffset, 8)} 00:00 0`;
-    const name = escapeLine(area.backing.file?.path ?? area.label);
-    lines.push(name === '' ? `${head} \n` : `${head.padEnd(73)}${name}\n`);
-  }
-  return lines.join('');
-}
-
-function processLimits(_kernel: Kernel, process: Process): string {
-  const shown = (value: number): string => (value === Infinity ? 'unlimited' : String(value));
-  const names: [string, number, string][] = [
-    ['Max data size', ResourceLimit.data, 'bytes'],
-    ['Max stack size', ResourceLimit.stack, 'bytes'],
-    ['Max core file size', ResourceLimit.core, 'bytes'],
-    ['Max processes', ResourceLimit.processes, 'processes'],
-    ['Max open files', ResourceLimit.openFiles, 'files'],
-    ['Max address space', ResourceLimit.addressSpace, 'bytes'],
-  ];
-  const lines = names.map(([name, number, unit]) => {
-    const { soft, hard } = process.limits[number];
-    return `${name.padEnd(26)}${shown(soft).padEnd(21)}${shown(hard).padEnd(21)}${unit}\n`;
-  });
-  return `${'Limit'.padEnd(26)}${'Soft Limit'.padEnd(21)}${'Hard Limit'.padEnd(21)}Units\n${lines.join('')}`;
-}
-
-const terminated = (texts: readonly string[]): string => texts.map((text) => `${text}\0`).join('');
-
-export interface ProcessText {
-  readonly name: string;
-  /** Only its own user (and user 0) may read it. */
-  readonly isPrivate: boolean;
-  readonly text: (kernel: Kernel, process: Process) => string;
-}
-/** Files in /proc/PID. */
-export const processTexts: readonly ProcessText[] = [
-  { name: 'stat', isPrivate: false, text: processStat },
-  { name: 'status', isPrivate: false, text: processStatus },
-  { name: 'cmdline', isPrivate: false, text: (_kernel, process) => terminated(process.arguments) },
-  {
-    name: 'why',
-    isPrivate: true,
-    text: (_kernel, process) => (process.lastRefusal === '' ? '' : `${process.lastRefusal}\n`),
-  },
-  { name: 'comm', isPrivate: false, text: (_kernel, process) => `${nameOf(process).slice(0, 15)}\n` },
-  { name: 'maps', isPrivate: true, text: processMaps },
-  { name: 'environ', isPrivate: true, text: (_kernel, process) => terminated(process.environment) },
-  { name: 'limits', isPrivate: false, text: processLimits },
-  { name: 'mounts', isPrivate: false, text: mounts },
-  { name: 'cgroup', isPrivate: false, text: () => '0::/\n' },
 ];

@@ -1,8 +1,9 @@
 // /proc: processes and machine as files. Nothing is stored; inode numbers tell what a file is:
 //
-//   1 root | 2 self | 3 sys | 4 sys/kernel | 5 net | 6 sysrq-trigger | 7 euroos
-//   16 + i root texts | 64 + i sys/kernel texts | 128 + i net texts | 192 + i euroos texts
-//   (pid + 1) * 2^20 + k:   k = 0 the folder | 1 exe | 2 cwd | 3 root | 4 fd | 16 + i texts | 2^16 + n fd/n
+//   1 root | 2 self | 3 sys | 4 sys/kernel | 5 net | 6 sysrq-trigger | 7 euroos | 8 thread-self | 9… more folders
+//   16 + i root texts | 64 + i sys/kernel texts | 128 + i net texts | 192 + i euroos texts | 256… texts of the other folders
+//   (pid + 1) * 2^20 + k:   k = 0 the folder | 1 exe | 2 cwd | 3 root | 4 fd | 5 task | 16 + i texts | 2^16 + n fd/n
+//   (tid + 1) * 2^20 + 2^18 + k:   k = 0 task/tid | 16 + i its texts
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Capability } from '../../abi/capability.ts';
@@ -16,7 +17,9 @@ import { FileSystem, type FolderEntry } from './file-system.ts';
 import { FileTable } from './file-table.ts';
 import type { OpenFile } from './open-file.ts';
 import { pathOf } from './path-walk.ts';
-import { euroosTexts, kernelTexts, networkTexts, processTexts, rootTexts } from './proc-content.ts';
+import { euroosTexts, networkTexts, type ProcText, rootTexts } from './proc-content.ts';
+import { processTexts, threadTexts } from './proc-process-content.ts';
+import { fileSystemTexts, kernelTexts, memoryTexts, randomTexts, socketTexts, unixTexts } from './proc-settings.ts';
 import { TextFile } from './text-file.ts';
 
 const ROOT = 1;
@@ -26,16 +29,52 @@ const SYS_KERNEL = 4;
 const NET = 5;
 const CRASH_TRIGGER = 6;
 const EUROOS = 7;
+const THREAD_SELF = 8;
+const SYS_VM = 9;
+const SYS_FS = 10;
+const SYS_RANDOM = 11;
+const SYS_NET = 12;
+const SYS_NET_CORE = 13;
+const SYS_NET_UNIX = 14;
 const ROOT_TEXTS = 16;
 const KERNEL_TEXTS = 64;
-/** Folders that hold texts only. */
-const textFolders = [
+/** Folders that hold texts, and each other. */
+const staticFolders = [
+  { inode: SYS, parent: ROOT, name: 'sys', texts: [], first: 248 },
   { inode: SYS_KERNEL, parent: SYS, name: 'kernel', texts: kernelTexts, first: KERNEL_TEXTS },
   { inode: NET, parent: ROOT, name: 'net', texts: networkTexts, first: 128 },
   { inode: EUROOS, parent: ROOT, name: 'euroos', texts: euroosTexts, first: 192 },
+  { inode: SYS_VM, parent: SYS, name: 'vm', texts: memoryTexts, first: 256 },
+  { inode: SYS_FS, parent: SYS, name: 'fs', texts: fileSystemTexts, first: 288 },
+  { inode: SYS_RANDOM, parent: SYS_KERNEL, name: 'random', texts: randomTexts, first: 320 },
+  { inode: SYS_NET, parent: SYS, name: 'net', texts: [], first: 344 },
+  { inode: SYS_NET_CORE, parent: SYS_NET, name: 'core', texts: socketTexts, first: 352 },
+  { inode: SYS_NET_UNIX, parent: SYS_NET, name: 'unix', texts: unixTexts, first: 384 },
 ] as const;
+type StaticFolder = (typeof staticFolders)[number];
+const folderOf = (inode: number): StaticFolder | null =>
+  staticFolders.find((candidate) => candidate.inode === inode) ?? null;
+const foldersIn = (parent: number): readonly StaticFolder[] =>
+  staticFolders.filter((candidate) => candidate.parent === parent);
+/** The text that an inode number below the processes' stands for. */
+function staticText(inode: number): ProcText | null {
+  if (inode >= ROOT_TEXTS && inode < KERNEL_TEXTS) return rootTexts[inode - ROOT_TEXTS] ?? null;
+  for (const { first, texts } of staticFolders)
+    if (inode >= first && inode < first + texts.length) return texts[inode - first];
+  return null;
+}
 const PER_PROCESS = 2 ** 20;
-const Item = { folder: 0, exe: 1, cwd: 2, root: 3, fd: 4, texts: 16, descriptors: 2 ** 16 } as const;
+const Item = {
+  folder: 0,
+  exe: 1,
+  cwd: 2,
+  root: 3,
+  fd: 4,
+  tasks: 5,
+  texts: 16,
+  descriptors: 2 ** 16,
+  thread: 2 ** 18,
+} as const;
 const PROCESS_LINKS = ['exe', 'cwd', 'root'];
 
 /** The machine's owner may let everyone try the panic screen: boot option `sysrq=all`. */
@@ -48,8 +87,16 @@ export class ProcFileSystem extends FileSystem {
   override readonly magic = 0x9fa0;
   override readonly rootInode = ROOT;
 
+  /** The process that an inode tells of, also by one of its threads. */
   private processOf(kernel: Kernel, number: number): Process | null {
-    return number < PER_PROCESS ? null : kernel.processes.find(Math.floor(number / PER_PROCESS) - 1);
+    if (number < PER_PROCESS) return null;
+    const id = Math.floor(number / PER_PROCESS) - 1;
+    return this.item(number) < Item.thread
+      ? kernel.processes.find(id)
+      : (kernel.processes.findTask(id)?.process ?? null);
+  }
+  private threadOf(kernel: Kernel, number: number): Task | null {
+    return this.item(number) < Item.thread ? null : kernel.processes.findTask(Math.floor(number / PER_PROCESS) - 1);
   }
   private item(number: number): number {
     return number % PER_PROCESS;
@@ -80,8 +127,8 @@ export class ProcFileSystem extends FileSystem {
       inode.mode = FileType.symbolicLink | 0o777;
       return inode;
     };
-    if (number === SELF) return link();
-    if (number <= NET || number === EUROOS) return folder();
+    if (number === SELF || number === THREAD_SELF) return link();
+    if (number === ROOT || folderOf(number) !== null) return folder();
     const triggerMode = isTriggerForAll(kernel) ? 0o222 : 0o200;
     inode.mode = FileType.regular | (number === CRASH_TRIGGER ? triggerMode : 0o444);
     if (number < PER_PROCESS) return inode;
@@ -90,7 +137,8 @@ export class ProcFileSystem extends FileSystem {
     inode.user = process.credentials.userId;
     inode.group = process.credentials.groupId;
     const item = this.item(number);
-    if (item === Item.folder) return folder();
+    if (item === Item.folder || item === Item.tasks || item === Item.thread) return folder();
+    if (item > Item.thread) return inode;
     if (item === Item.fd) {
       folder();
       inode.mode = FileType.directory | 0o500;
@@ -103,20 +151,21 @@ export class ProcFileSystem extends FileSystem {
   }
 
   lookup(kernel: Kernel, task: Task, folder: number, name: string): number {
+    if (folder < PER_PROCESS) {
+      const inner = foldersIn(folder).find((candidate) => candidate.name === name);
+      if (inner !== undefined) return inner.inode;
+    }
     if (folder === ROOT) {
       if (name === 'self') return SELF;
-      if (name === 'sys') return SYS;
-      if (name === 'net') return NET;
-      if (name === 'euroos') return EUROOS;
+      if (name === 'thread-self') return THREAD_SELF;
       if (name === 'sysrq-trigger') return CRASH_TRIGGER;
       const text = rootTexts.findIndex((entry) => entry.name === name);
       if (text >= 0) return ROOT_TEXTS + text;
       const process = /^[1-9][0-9]{0,5}$/.test(name) ? kernel.processes.find(Number(name)) : null;
       return process === null ? -Errno.ENOENT : this.of(process, Item.folder);
     }
-    if (folder === SYS) return name === 'kernel' ? SYS_KERNEL : -Errno.ENOENT;
-    const texts = textFolders.find((candidate) => candidate.inode === folder);
-    if (texts !== undefined) {
+    const texts = folderOf(folder);
+    if (texts !== null) {
       const text = texts.texts.findIndex((entry) => entry.name === name);
       return text < 0 ? -Errno.ENOENT : texts.first + text;
     }
@@ -128,22 +177,33 @@ export class ProcFileSystem extends FileSystem {
       const exists = process.files instanceof FileTable && process.files.get(descriptor) !== null;
       return exists ? this.of(process, Item.descriptors + descriptor) : -Errno.ENOENT;
     }
+    if (this.item(folder) === Item.tasks) {
+      const thread = /^[1-9][0-9]{0,5}$/.test(name) ? kernel.processes.findTask(Number(name)) : null;
+      return thread?.process === process ? (thread.id + 1) * PER_PROCESS + Item.thread : -Errno.ENOENT;
+    }
+    if (this.item(folder) === Item.thread) {
+      const text = threadTexts.findIndex((entry) => entry.name === name);
+      return text < 0 ? -Errno.ENOENT : folder + Item.texts + text;
+    }
     if (this.item(folder) !== Item.folder) return -Errno.ENOTDIR;
     if (name === 'fd') return this.of(process, Item.fd);
+    if (name === 'task') return this.of(process, Item.tasks);
     const link = PROCESS_LINKS.indexOf(name);
     if (link >= 0) return this.of(process, Item.exe + link);
     const text = processTexts.findIndex((entry) => entry.name === name);
     return text < 0 ? -Errno.ENOENT : this.of(process, Item.texts + text);
   }
 
-  parent(_kernel: Kernel, _task: Task, folder: number): { readonly parent: number; readonly name: string } | number {
-    if (folder === SYS) return { parent: ROOT, name: 'sys' };
-    const texts = textFolders.find((candidate) => candidate.inode === folder);
-    if (texts !== undefined) return { parent: texts.parent, name: texts.name };
+  parent(kernel: Kernel, _task: Task, folder: number): { readonly parent: number; readonly name: string } | number {
+    const known = folderOf(folder);
+    if (known !== null) return { parent: known.parent, name: known.name };
     if (folder < PER_PROCESS) return { parent: ROOT, name: '' };
-    const pid = Math.floor(folder / PER_PROCESS) - 1;
+    const id = String(Math.floor(folder / PER_PROCESS) - 1);
     if (this.item(folder) === Item.fd) return { parent: folder - Item.fd, name: 'fd' };
-    return { parent: ROOT, name: String(pid) };
+    if (this.item(folder) === Item.tasks) return { parent: folder - Item.tasks, name: 'task' };
+    if (this.item(folder) !== Item.thread) return { parent: ROOT, name: id };
+    const process = this.processOf(kernel, folder);
+    return process === null ? -Errno.ENOENT : { parent: this.of(process, Item.tasks), name: id };
   }
 
   readFolder(kernel: Kernel, task: Task, folder: number, position: number): FolderEntry | null | number {
@@ -164,26 +224,28 @@ export class ProcFileSystem extends FileSystem {
       const processes = [...kernel.processes.processes.keys()].filter((id) => id > 0).sort((a, b) => a - b);
       return [
         'self',
-        'sys',
-        'net',
-        'euroos',
+        'thread-self',
         'sysrq-trigger',
+        ...foldersIn(ROOT).map(({ name }) => name),
         ...rootTexts.map((entry) => entry.name),
         ...processes.map(String),
       ];
     }
-    if (folder === SYS) return ['kernel'];
-    const texts = textFolders.find((candidate) => candidate.inode === folder);
-    if (texts !== undefined) return texts.texts.map((entry) => entry.name);
+    const known = folderOf(folder);
+    if (known !== null) return [...foldersIn(folder), ...known.texts].map((entry) => entry.name);
     const process = this.processOf(kernel, folder);
     if (process === null) return -Errno.ENOENT;
-    if (this.item(folder) === Item.folder) return [...PROCESS_LINKS, 'fd', ...processTexts.map((entry) => entry.name)];
+    if (this.item(folder) === Item.folder)
+      return [...PROCESS_LINKS, 'fd', 'task', ...processTexts.map((entry) => entry.name)];
+    if (this.item(folder) === Item.tasks) return [...process.tasks].map((thread) => String(thread.id));
+    if (this.item(folder) === Item.thread) return threadTexts.map((entry) => entry.name);
     if (!this.mayLook(task, process)) return -Errno.EACCES;
     return process.files instanceof FileTable ? process.files.list().map(String) : [];
   }
 
   override readLink(kernel: Kernel, task: Task, number: number): string | number {
     if (number === SELF) return String(task.process.id);
+    if (number === THREAD_SELF) return `${task.process.id}/task/${task.id}`;
     const process = this.processOf(kernel, number);
     if (process === null) return -Errno.ENOENT;
     if (!this.mayLook(task, process)) return -Errno.EACCES;
@@ -201,7 +263,7 @@ export class ProcFileSystem extends FileSystem {
   override magicFile(kernel: Kernel, task: Task, number: number): OpenFile | null {
     const process = this.processOf(kernel, number);
     const item = this.item(number);
-    if (process === null || item < Item.descriptors || !this.mayLook(task, process)) return null;
+    if (process === null || item < Item.descriptors || item >= Item.thread || !this.mayLook(task, process)) return null;
     return process.files instanceof FileTable ? process.files.get(item - Item.descriptors) : null;
   }
   override openSpecial(kernel: Kernel, task: Task, inode: Inode, flags: number): OpenFile | number | null {
@@ -214,22 +276,25 @@ export class ProcFileSystem extends FileSystem {
     if ((flags & 3) !== 0) return -Errno.EACCES;
     let text = '';
     let capability: number = Capability.file;
-    if (number < KERNEL_TEXTS) {
-      const entry = rootTexts[number - ROOT_TEXTS];
+    if (number < PER_PROCESS) {
+      const entry = staticText(number);
       // The log tells of all processes.
       if (entry?.tellsOfOthers === true) capability |= Capability.processInfo;
       text = entry?.text(kernel) ?? '';
-    } else if (number < PER_PROCESS) {
-      const folder = textFolders.findLast((candidate) => candidate.first <= number);
-      text = folder?.texts[number - folder.first]?.text(kernel) ?? '';
     } else {
       const process = this.processOf(kernel, number);
-      const entry = processTexts[this.item(number) - Item.texts];
-      if (process === null || entry === undefined) return -Errno.ENOENT;
-      if (entry.isPrivate && !this.mayLook(task, process)) return -Errno.EACCES;
+      if (process === null) return -Errno.ENOENT;
       // Looking at others takes the right for it.
       if (process !== task.process) capability |= Capability.processInfo;
-      text = entry.text(kernel, process);
+      const thread = this.threadOf(kernel, number);
+      if (thread !== null) {
+        text = threadTexts[this.item(number) - Item.thread - Item.texts]?.text(kernel, process, thread) ?? '';
+      } else {
+        const entry = processTexts[this.item(number) - Item.texts];
+        if (entry === undefined) return -Errno.ENOENT;
+        if (entry.isPrivate && !this.mayLook(task, process)) return -Errno.EACCES;
+        text = entry.text(kernel, process);
+      }
     }
     return new TextFile(new TextEncoder().encode(text), capability);
   }

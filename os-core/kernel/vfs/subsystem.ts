@@ -19,6 +19,7 @@ import type { FileSystem } from './file-system.ts';
 import { FileTable } from './file-table.ts';
 import { MemoryFileSystem } from './memory-file-system.ts';
 import { ProcFileSystem } from './proc-file-system.ts';
+import { SysFileSystem } from './sys-file-system.ts';
 import { attributeCalls } from './system-calls/attributes.ts';
 import { descriptorCalls } from './system-calls/descriptors.ts';
 import { nameCalls } from './system-calls/names.ts';
@@ -99,13 +100,13 @@ registerClass('vfs.EuroFsWork', 1, EuroFsWork);
 const SLEEP = 1;
 
 /**
- * Mounts the root and, where it has the folders, /dev, /dev/shm, /proc, /run and /tmp; wakes who waited for the root. 0 or PENDING (nothing is
+ * Mounts the root and, where it has the folders, /dev, /dev/shm, /proc, /run, /sys and /tmp; wakes who waited for the root. 0 or PENDING (nothing is
  * mounted yet then).
  */
 export function mountAll(kernel: Kernel, task: Task, root: FileSystem, devices: DeviceRegistry | null): number {
   const vfs = Vfs.of(kernel);
   const folders = new Map<string, number>();
-  for (const name of ['dev', 'proc', 'run', 'tmp']) {
+  for (const name of ['dev', 'proc', 'run', 'sys', 'tmp']) {
     const inode = root.lookup(kernel, task, root.rootInode, name);
     if (inode === PENDING) return PENDING;
     if (inode >= 0) folders.set(name, inode);
@@ -118,6 +119,7 @@ export function mountAll(kernel: Kernel, task: Task, root: FileSystem, devices: 
     if (inode !== undefined) vfs.mount(fileSystem, new Place(vfs.mounts[0], inode), `/${name}`, fileSystem.typeName);
   };
   over('proc', new ProcFileSystem());
+  over('sys', new SysFileSystem());
   over('tmp', new MemoryFileSystem(memoryBlocks, 0o1777));
   over('run', new MemoryFileSystem(memoryBlocks, 0o755));
   if (devices !== null) {
