@@ -41,6 +41,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['attributes', 'E21 E28'],
     ['waiting', 'E23 E28'],
     ['system', 'E28'],
+    ['descriptors', 'E28'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);

@@ -4,6 +4,7 @@
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { LAST_SIGNAL, SIG_DFL, SIG_IGN, Signal } from '../../abi/signal.ts';
 import { sharedConstant } from '../shared-constants.ts';
+import { WaitQueue } from '../wait-queue.ts';
 
 /** Who sends the same signal again and again, and has one in the queue at most (timer_create). */
 export interface SignalSource {
@@ -118,7 +119,13 @@ registerClass('PendingSignals', 1, PendingSignals);
 /** Shared by the threads of a process (clone with CLONE_SIGHAND). */
 export class ProcessSignals {
   readonly pending: PendingSignals = new PendingSignals();
+  /** Woken when a signal has come (signalfd). */
+  readonly arrivals: WaitQueue;
   actions: SignalAction[] = Array.from({ length: LAST_SIGNAL + 1 }, () => defaultAction);
+
+  constructor(arrivals: WaitQueue = new WaitQueue()) {
+    this.arrivals = arrivals;
+  }
 
   isIgnored(number: number): boolean {
     const { handler } = this.actions[number];
@@ -132,7 +139,7 @@ export class ProcessSignals {
   }
   /** execve: handlers go, ignored stays ignored, what waits still waits. */
   copyForExec(): ProcessSignals {
-    const copy = new ProcessSignals();
+    const copy = new ProcessSignals(this.arrivals);
     copy.actions = this.actions.map((action) =>
       action.handler === SIG_IGN ? { ...defaultAction, handler: SIG_IGN } : defaultAction,
     );
@@ -141,7 +148,7 @@ export class ProcessSignals {
     return copy;
   }
 }
-registerClass('ProcessSignals', 1, ProcessSignals);
+registerClass('ProcessSignals', 2, ProcessSignals);
 
 /** Per thread. */
 export class TaskSignals {

@@ -53,6 +53,7 @@ export function sendSignal(kernel: Kernel, process: Process, information: Signal
   if (isDropped(process, information)) return true;
   const set = target === undefined ? process.signals.pending : target.signals.pending;
   if (!set.add(information)) return false;
+  process.signals.arrivals.wakeAll();
   const bit = bitOfSignal(number);
   const takers: Task[] = [];
   for (const task of target === undefined ? process.tasks : [target]) {
@@ -62,6 +63,14 @@ export function sendSignal(kernel: Kernel, process: Process, information: Signal
   // One thread is enough; one that is awake will take it on its way back to the program.
   if (!takers.some((task) => task.state === TaskState.runnable)) takers[0]?.wake();
   return true;
+}
+
+/** Takes a waiting signal of a set, blocked or not (sigwaitinfo, signalfd): the thread's own first. */
+export function takeAwaited(task: Task, wanted: bigint): SignalInformation | null {
+  const { process } = task;
+  const information = task.signals.pending.take(~wanted) ?? process.signals.pending.take(~wanted);
+  if (information !== null) for (const thread of process.tasks) updateActionable(thread);
+  return information;
 }
 
 function discard(process: Process, number: number): void {

@@ -13,6 +13,8 @@ import { CloneFlag, cloneTask } from '../process/lifecycle.ts';
 import { type Process, waitStatus } from '../process/process.ts';
 import { type Task, TaskKind } from '../process/task.ts';
 import { instructionsOf, instructionsToNanos } from '../time/cpu-time.ts';
+import { PidFile } from '../vfs/anonymous/pid-file.ts';
+import { OpenFlag } from '../vfs/regular-file.ts';
 import { requireCapability } from './dispatch.ts';
 import { futex } from './futex.ts';
 import { PENDING, freeRow as row, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
@@ -169,7 +171,7 @@ function wait4(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   return event.child.id;
 }
 
-const IdType = { all: 0, process: 1, group: 2 } as const;
+const IdType = { all: 0, process: 1, group: 2, descriptor: 3 } as const;
 
 function waitid(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const type = a.int(0);
@@ -178,7 +180,14 @@ function waitid(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const events = Wait.exited | Wait.untraced | Wait.continued;
   if ((options & ~(events | Wait.noHang | Wait.noWait | ANY_CHILD)) !== 0 || (options & events) === 0)
     return -Errno.EINVAL;
-  if (type < 0 || type > IdType.group) return -Errno.EINVAL;
+  if (type < 0 || type > IdType.descriptor) return -Errno.EINVAL;
+  let pidFile: PidFile | null = null;
+  if (type === IdType.descriptor) {
+    if (id < 0) return -Errno.EINVAL;
+    const file = task.process.files?.get(id) ?? null;
+    if (!(file instanceof PidFile)) return -Errno.EBADF;
+    pidFile = file;
+  }
   if ((type === IdType.process && id <= 0) || (type === IdType.group && id < 0)) return -Errno.EINVAL;
   const { process } = task;
   const event = findChild(
@@ -186,13 +195,16 @@ function waitid(kernel: Kernel, task: Task, a: SystemCallArguments): number {
     (child) =>
       type === IdType.all
         ? true
-        : type === IdType.process
-          ? child.id === id
-          : child.group === (id === 0 ? process.group : id),
+        : pidFile !== null
+          ? child === pidFile.process
+          : type === IdType.process
+            ? child.id === id
+            : child.group === (id === 0 ? process.group : id),
     options,
   );
   if (event === 'none') return -Errno.ECHILD;
   if (event === null && (options & Wait.noHang) === 0) {
+    if (pidFile !== null && (pidFile.flags & OpenFlag.nonBlocking) !== 0) return -Errno.EAGAIN;
     if (task.signalPending) return -Errno.EINTR;
     task.waitOn(process.childQueue);
     return PENDING;

@@ -15,6 +15,7 @@ import {
   sendFromUser,
   sendSignal,
   setBlocked,
+  takeAwaited,
   updateActionable,
 } from '../process/signals.ts';
 import type { Task } from '../process/task.ts';
@@ -149,11 +150,9 @@ function rtSigtimedwait(kernel: Kernel, task: Task, a: SystemCallArguments): num
     const ready = kernel.userMemory.prepare(task, a.unsigned(1), 128, true);
     if (ready !== 0) return ready;
   }
-  const others = ~set;
   task.signals.awaited = 0n;
-  const information = task.signals.pending.take(others) ?? task.process.signals.pending.take(others);
+  const information = takeAwaited(task, set);
   if (information !== null) {
-    for (const thread of task.process.tasks) updateActionable(thread);
     if (a.unsigned(1) === 0) return information.number;
     buffer.fill(0);
     fillInformation(view, 0, information);
@@ -224,16 +223,18 @@ function sendToThread(kernel: Kernel, task: Task, group: number, thread: number,
   return sendFromUser(kernel, task, target.process, signal, SignalCode.threadKill, target);
 }
 
-/** rt_sigqueueinfo, rt_tgsigqueueinfo: a signal with a siginfo of the sender's (sigqueue(3)). */
-function queueSignal(
+/** A signal with a siginfo of the sender's (sigqueue(3), pidfd_send_signal). `mustAgree`: si_signo has to name the same signal. */
+export function queueSignal(
   kernel: Kernel,
   task: Task,
   target: { readonly process: Process; readonly thread?: Task } | null,
   signal: number,
   address: number,
+  mustAgree = false,
 ): number {
   const result = kernel.userMemory.copyIn(task, address, buffer);
   if (result !== 0) return result;
+  if (mustAgree && view.getInt32(0, true) !== signal) return -Errno.EINVAL;
   const code = view.getInt32(8, true);
   // What the kernel and kill(2) say may not be made up, except to oneself.
   const isForged = code >= 0 || code === SignalCode.threadKill;

@@ -12,6 +12,9 @@ import type { KernelWork, Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { epollCalls } from './anonymous/epoll-calls.ts';
 import { eventCalls } from './anonymous/event-file.ts';
+import { memoryFileCalls } from './anonymous/memory-file.ts';
+import { pidFileCalls } from './anonymous/pid-file.ts';
+import { signalFileCalls } from './anonymous/signal-file.ts';
 import { timerFileCalls } from './anonymous/timer-file.ts';
 import { DeviceFileSystem } from './device-file-system.ts';
 import { EuroFileSystem, type WaitableStore } from './euro-file-system.ts';
@@ -162,6 +165,9 @@ export const vfsSubsystem: Subsystem = {
     ...eventCalls,
     ...epollCalls,
     ...timerFileCalls,
+    ...signalFileCalls,
+    ...pidFileCalls,
+    ...memoryFileCalls,
   ],
   start: startVfs,
 };

@@ -80,6 +80,7 @@ export class Vfs {
   watcherCount = 0;
   /** Pipes and FIFOs with an open end: each may hold 64 KiB. */
   openPipes = 0;
+  private memory: MountPoint | null = null;
   private nextDevice = 1;
   private lastPipe = 0;
 
@@ -97,6 +98,15 @@ export class Vfs {
   mount(fileSystem: FileSystem, covered: Place | null, path: string, source: string): void {
     fileSystem.deviceNumber = this.nextDevice++;
     this.mounts.push(new MountPoint(fileSystem, covered, path, source));
+  }
+
+  /** Where files without a name live (memfd_create): mounted nowhere, made by `make` at the first use. */
+  nameless(make: () => FileSystem): MountPoint {
+    if (this.memory === null) {
+      this.memory = new MountPoint(make(), null, '', 'tmpfs');
+      this.memory.fileSystem.deviceNumber = this.nextDevice++;
+    }
+    return this.memory;
   }
 
   /** The root of what is mounted on a place, or the place itself. */

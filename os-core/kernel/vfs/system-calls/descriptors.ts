@@ -4,9 +4,10 @@ import { Errno } from '../../../abi/errno.ts';
 import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../process/task.ts';
 import type { SystemCallArguments, SystemCallEntry } from '../../syscalls/handler.ts';
+import { addSeals, sealsOf } from '../anonymous/memory-file.ts';
 import { FileTable, releaseFile } from '../file-table.ts';
 import { newPipe, PipeEnd } from '../pipe.ts';
-import { OpenFlag, PathFile, RegularFile } from '../regular-file.ts';
+import { mayWrite, OpenFlag, PathFile, RegularFile } from '../regular-file.ts';
 import { Vfs } from '../vfs.ts';
 import { flock, LockCommand, recordLock } from './locks.ts';
 import { fileOf, filesOf, RecordWriter, row } from './support.ts';
@@ -15,6 +16,8 @@ const Fcntl = { dupfd: 0, getfd: 1, setfd: 2, getfl: 3, setfl: 4, setown: 8, get
 const F_DUPFD_CLOEXEC = 1030;
 const F_SETPIPE_SZ = 1031;
 const F_GETPIPE_SZ = 1032;
+const F_ADD_SEALS = 1033;
+const F_GET_SEALS = 1034;
 const SETTABLE_FLAGS = OpenFlag.append | OpenFlag.nonBlocking | OpenFlag.direct | OpenFlag.noAccessTime;
 const FIONBIO = 0x5421;
 const FIOCLEX = 0x5451;
@@ -93,6 +96,10 @@ function fcntl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
       return 0;
     case Fcntl.getown:
       return 0;
+    case F_ADD_SEALS:
+      return mayWrite(file) ? addSeals(file, a.uint(2)) : -Errno.EPERM;
+    case F_GET_SEALS:
+      return sealsOf(file);
     case F_GETPIPE_SZ:
     case F_SETPIPE_SZ:
       return file instanceof PipeEnd ? 65536 : -Errno.EBADF;

@@ -8,6 +8,7 @@ import { PartList } from '../../network/socket-message.ts';
 import { sendSignal } from '../../process/signals.ts';
 import type { Task } from '../../process/task.ts';
 import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../syscalls/handler.ts';
+import { MemoryFile } from '../anonymous/memory-file.ts';
 import { BLOCK_BYTES } from '../file-system.ts';
 import { AT_FDCWD } from '../open.ts';
 import type { OpenFile } from '../open-file.ts';
@@ -256,7 +257,8 @@ function kernelCopy(kernel: Kernel, task: Task, copy: KernelCopy): number {
   const from = sourceOffset ?? source.position;
   const to = targetOffset ?? target.position;
   let result = 0;
-  while (progress.done < copy.count) {
+  if (target instanceof MemoryFile && progress.done === 0) result = target.writeRefusal(kernel, task, to + copy.count);
+  while (result >= 0 && progress.done < copy.count) {
     const place = source.place as Place;
     result = copyStretch(
       kernel,
