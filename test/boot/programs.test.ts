@@ -42,6 +42,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['waiting', 'E23 E28'],
     ['system', 'E28'],
     ['descriptors', 'E28'],
+    ['watching', 'E28'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);

@@ -9,6 +9,7 @@ import type { Kernel } from '../kernel.ts';
 import { type Process, ResourceLimit } from '../process/process.ts';
 import type { ProcessFiles, ProgramFile } from '../process/seams.ts';
 import type { Task } from '../process/task.ts';
+import { closedLast } from './notify.ts';
 import type { OpenFile } from './open-file.ts';
 import { openProgram } from './program-file.ts';
 import { type Place, placeKey, Vfs } from './vfs.ts';
@@ -32,6 +33,7 @@ export function releaseFile(kernel: Kernel, file: OpenFile): void {
   if (--file.references > 0) return;
   const vfs = Vfs.of(kernel);
   for (const watcher of vfs.watchers.get(file) ?? []) watcher.fileClosed(kernel);
+  if (vfs.notifier.isActive) closedLast(kernel, file);
   file.closed(kernel);
   const { place } = file;
   if (place === null) return;

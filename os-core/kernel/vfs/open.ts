@@ -6,6 +6,7 @@ import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { tableOf } from './file-table.ts';
+import { Event, happenedAt, named } from './notify.ts';
 import type { OpenFile } from './open-file.ts';
 import { Access, mayAccess, type Walk, walk } from './path-walk.ts';
 import { openFifo, PipeEnd } from './pipe.ts';
@@ -93,6 +94,7 @@ function openByPath(
     if (typeof attributes === 'number') return attributes;
     inode = attributes;
     created = true;
+    if (found.parent !== null) named(kernel, found.parent, found.name, Event.create, false);
   } else if (exclusive) {
     return -Errno.EEXIST;
   } else if (creating && inode?.isDirectory === true) {
@@ -100,7 +102,18 @@ function openByPath(
   }
   if (inode === null) return -Errno.EIO;
   const file = openInode(kernel, task, place, inode, flags, created);
-  return attach(file, place, shownPath(task, descriptor, path));
+  const attached = attach(file, place, shownPath(task, descriptor, path));
+  if (typeof attached !== 'number') openedBy(kernel, attached, found, inode.isDirectory);
+  return attached;
+}
+
+/** Tells who watches. */
+function openedBy(kernel: Kernel, file: OpenFile, { parent, name }: Walk, isFolder: boolean): void {
+  const { notifier } = Vfs.of(kernel);
+  if (!notifier.isActive || file.place === null || file instanceof PathFile) return;
+  const entry = parent === null ? null : { folder: parent, name };
+  if (entry !== null) notifier.remember(file, entry.folder, entry.name);
+  happenedAt(kernel, file.place, Event.open, isFolder, entry);
 }
 
 /** Gives a new description its place, held until it is closed. */

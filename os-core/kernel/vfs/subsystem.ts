@@ -12,6 +12,7 @@ import type { KernelWork, Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { epollCalls } from './anonymous/epoll-calls.ts';
 import { eventCalls } from './anonymous/event-file.ts';
+import { inotifyCalls } from './anonymous/inotify.ts';
 import { memoryFileCalls } from './anonymous/memory-file.ts';
 import { pidFileCalls } from './anonymous/pid-file.ts';
 import { signalFileCalls } from './anonymous/signal-file.ts';
@@ -168,6 +169,7 @@ export const vfsSubsystem: Subsystem = {
     ...signalFileCalls,
     ...pidFileCalls,
     ...memoryFileCalls,
+    ...inotifyCalls,
   ],
   start: startVfs,
 };

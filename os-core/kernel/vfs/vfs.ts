@@ -11,6 +11,7 @@ import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import type { FileSystem } from './file-system.ts';
+import { Notifier } from './notify.ts';
 import type { OpenFile } from './open-file.ts';
 import type { Pipe } from './pipe.ts';
 import { RecordLocks } from './record-locks.ts';
@@ -71,6 +72,7 @@ export class Vfs {
   readonly fifos = new Map<string, Pipe>();
   readonly locks = new Map<string, FlockState>();
   readonly recordLocks = new RecordLocks();
+  readonly notifier = new Notifier();
   /** Files being executed: writing gives ETXTBSY. Counts by `device:inode`. */
   readonly executing = new Map<string, number>();
   /** Files open for writing: executing gives ETXTBSY. */

@@ -6,6 +6,7 @@ import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../process/task.ts';
 import type { SystemCallArguments, SystemCallEntry } from '../../syscalls/handler.ts';
 import type { AttributeChange } from '../file-system.ts';
+import { Event, happenedAt } from '../notify.ts';
 import { AT_FDCWD } from '../open.ts';
 import { Access, mayAccess } from '../path-walk.ts';
 import { PathFile } from '../regular-file.ts';
@@ -49,7 +50,9 @@ function accessAt(
 function change(kernel: Kernel, task: Task, found: Existing | number, what: AttributeChange): number {
   if (typeof found === 'number') return found;
   if (found.place.fileSystem.readOnly) return -Errno.EROFS;
-  return found.place.fileSystem.setAttributes(kernel, task, found.place.inode, what);
+  const status = found.place.fileSystem.setAttributes(kernel, task, found.place.inode, what);
+  if (status === 0) happenedAt(kernel, found.place, Event.attributes, found.inode.isDirectory, found.entry);
+  return status;
 }
 function isOwner(task: Task, inode: Inode): boolean {
   const { userId } = task.process.credentials;

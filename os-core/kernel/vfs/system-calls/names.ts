@@ -6,6 +6,7 @@ import type { Kernel } from '../../kernel.ts';
 import type { Task } from '../../process/task.ts';
 import type { SystemCallArguments, SystemCallEntry } from '../../syscalls/handler.ts';
 import type { FolderEntry } from '../file-system.ts';
+import { Event, happenedAt, named, removed } from '../notify.ts';
 import { AT_FDCWD, makeNode, mayChangeFolder, openFile } from '../open.ts';
 import { Access, mayAccess, pathOf, type Walk } from '../path-walk.ts';
 import { FolderFile, OpenFlag } from '../regular-file.ts';
@@ -35,12 +36,18 @@ function openAt(kernel: Kernel, task: Task, descriptor: number, address: number,
   return typeof file === 'number' ? file : installFile(kernel, task, file, (flags & OpenFlag.closeOnExec) !== 0);
 }
 
+/** A new name: 0 after its watchers were told, or what making it gave. */
+function tellMade(kernel: Kernel, found: Walk, made: Place | number, isFolder: boolean): number {
+  if (typeof made === 'number') return made;
+  if (found.parent !== null) named(kernel, found.parent, found.name, Event.create, isFolder);
+  return 0;
+}
+
 function mkdirAt(kernel: Kernel, task: Task, descriptor: number, address: number, mode: number): number {
   const found = walkArgument(kernel, task, descriptor, address, false);
   if (typeof found === 'number') return found;
   if (found.target !== null) return -Errno.EEXIST;
-  const made = makeNode(kernel, task, found, FileType.directory | (mode & 0o1777));
-  return typeof made === 'number' ? made : 0;
+  return tellMade(kernel, found, makeNode(kernel, task, found, FileType.directory | (mode & 0o1777)), true);
 }
 
 /** FIFOs and empty files only: device nodes are the drivers'. */
@@ -53,7 +60,7 @@ function mknodAt(kernel: Kernel, task: Task, descriptor: number, address: number
   if (found.target !== null) return -Errno.EEXIST;
   if (found.trailingSlash) return -Errno.ENOENT;
   const made = makeNode(kernel, task, found, (type === 0 ? FileType.regular : type) | (mode & 0o7777));
-  return typeof made === 'number' ? made : 0;
+  return tellMade(kernel, found, made, false);
 }
 
 /** The sticky bit: in such a folder only the owners of file and folder may take a name away. */
@@ -82,7 +89,11 @@ function unlinkAt(kernel: Kernel, task: Task, descriptor: number, address: numbe
   const allowed = mayTakeName(kernel, task, parent, found);
   if (allowed !== 0) return allowed;
   if (isMountPoint(found)) return isFolder ? -Errno.EBUSY : -Errno.EISDIR;
-  return parent.fileSystem.remove(kernel, task, parent.inode, found.name, isFolder);
+  const status = parent.fileSystem.remove(kernel, task, parent.inode, found.name, isFolder);
+  if (status !== 0 || found.inode === null) return status;
+  removed(kernel, found.target, found.inode);
+  named(kernel, parent, found.name, Event.remove, isFolder);
+  return 0;
 }
 
 const RENAME_NOREPLACE = 1;
@@ -116,7 +127,7 @@ function renameAt(
   if (moves && !mayAccess(source.inode, task.process.credentials, Access.write)) return -Errno.EACCES;
   const mode =
     (flags & RENAME_EXCHANGE) !== 0 ? 'exchange' : (flags & RENAME_NOREPLACE) !== 0 ? 'noReplace' : 'replace';
-  return source.parent.fileSystem.rename(
+  const status = source.parent.fileSystem.rename(
     kernel,
     task,
     source.parent.inode,
@@ -125,6 +136,25 @@ function renameAt(
     target.name,
     mode,
   );
+  if (status === 0) tellMoved(kernel, source, target, mode === 'exchange');
+  return status;
+}
+
+function tellMoved(kernel: Kernel, source: Walk, target: Walk, isExchange: boolean): void {
+  const { notifier } = Vfs.of(kernel);
+  if (!notifier.isActive || source.parent === null || target.parent === null) return;
+  const move = (from: Walk, to: Walk): void => {
+    if (from.parent === null || to.parent === null || from.target === null) return;
+    const isFolder = from.inode?.isDirectory === true;
+    const cookie = notifier.nextCookie();
+    named(kernel, from.parent, from.name, Event.movedFrom, isFolder, cookie);
+    named(kernel, to.parent, to.name, Event.movedTo, isFolder, cookie);
+    notifier.tell(kernel, from.target, Event.moveSelf, '');
+  };
+  move(source, target);
+  if (target.target === null || target.inode === null) return;
+  if (isExchange) move(target, source);
+  else removed(kernel, target.target, target.inode);
 }
 
 function linkAt(
@@ -150,7 +180,11 @@ function linkAt(
   const allowed = mayChangeFolder(kernel, task, target.parent);
   if (typeof allowed === 'number') return allowed;
   if (source.inode.isDirectory) return -Errno.EPERM;
-  return target.parent.fileSystem.link(kernel, task, target.parent.inode, target.name, source.place.inode);
+  const status = target.parent.fileSystem.link(kernel, task, target.parent.inode, target.name, source.place.inode);
+  if (status !== 0) return status;
+  happenedAt(kernel, source.place, Event.attributes, false, null);
+  named(kernel, target.parent, target.name, Event.create, false);
+  return 0;
 }
 
 function symlinkAt(kernel: Kernel, task: Task, targetAddress: number, descriptor: number, address: number): number {
@@ -163,7 +197,7 @@ function symlinkAt(kernel: Kernel, task: Task, targetAddress: number, descriptor
   if (found.target !== null) return -Errno.EEXIST;
   if (found.trailingSlash) return -Errno.ENOENT;
   const made = makeNode(kernel, task, found, FileType.symbolicLink | 0o777, nameToBytes(target));
-  return typeof made === 'number' ? made : 0;
+  return tellMade(kernel, found, made, false);
 }
 
 function readlinkAt(

@@ -134,7 +134,7 @@ function statx(kernel: Kernel, task: Task, a: SystemCallArguments): number {
     const inode = file.attributes(kernel, task);
     if (typeof inode === 'number') return inode;
     if (file.place === null) return kernel.userMemory.copyOut(task, a.unsigned(4), encodeStatx(inode, 0, false));
-    found = { place: file.place, inode };
+    found = { place: file.place, inode, entry: null };
   }
   if (typeof found === 'number') return found;
   const { place, inode } = found;

@@ -12,7 +12,7 @@ import { type FileTable, releaseFile, tableOf } from '../file-table.ts';
 import { startOf } from '../open.ts';
 import type { OpenFile } from '../open-file.ts';
 import { type Walk, walk } from '../path-walk.ts';
-import type { Place } from '../vfs.ts';
+import { type Place, Vfs } from '../vfs.ts';
 
 const LONGEST_PATH_BYTES = 4096;
 
@@ -76,6 +76,8 @@ export function walkArgument(
 export interface Existing {
   readonly place: Place;
   readonly inode: Inode;
+  /** The folder and name that led to it, null for a descriptor. */
+  readonly entry: { readonly folder: Place; readonly name: string } | null;
 }
 export function existing(
   kernel: Kernel,
@@ -89,11 +91,12 @@ export function existing(
   // A link of /proc that leads to an open file means that file's inode.
   if (found.magic !== null && found.magic.place !== null) return ofPlace(kernel, task, found.magic.place);
   if (found.target === null || found.inode === null) return -Errno.ENOENT;
-  return { place: found.target, inode: found.inode };
+  const entry = found.parent === null ? null : { folder: found.parent, name: found.name };
+  return { place: found.target, inode: found.inode, entry };
 }
 export function ofPlace(kernel: Kernel, task: Task, place: Place): Existing | number {
   const inode = place.fileSystem.attributes(kernel, task, place.inode);
-  return typeof inode === 'number' ? inode : { place, inode };
+  return typeof inode === 'number' ? inode : { place, inode, entry: null };
 }
 /** The caller's working folder. */
 export function workingFolder(kernel: Kernel, task: Task): Existing | number {
@@ -109,7 +112,9 @@ export function existingOfDescriptor(
 ): Existing | number {
   const file = filesOf(task).get(descriptor);
   if (file === null) return -Errno.EBADF;
-  return file.place === null ? without : ofPlace(kernel, task, file.place);
+  if (file.place === null) return without;
+  const found = ofPlace(kernel, task, file.place);
+  return typeof found === 'number' ? found : { ...found, entry: Vfs.of(kernel).notifier.nameOf(file) };
 }
 
 /** A record laid out field by field, little endian. */

@@ -10,6 +10,7 @@ import type { Task } from '../../process/task.ts';
 import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../syscalls/handler.ts';
 import { MemoryFile } from '../anonymous/memory-file.ts';
 import { BLOCK_BYTES } from '../file-system.ts';
+import { Event, happened, happenedAt } from '../notify.ts';
 import { AT_FDCWD } from '../open.ts';
 import type { OpenFile } from '../open-file.ts';
 import { Access, mayAccess, TransferProgress } from '../path-walk.ts';
@@ -33,9 +34,11 @@ function single(writing: boolean, positioned: boolean) {
     const offset = positioned ? a.signed(3) : null;
     if (offset !== null && offset < 0) return -Errno.EINVAL;
     const count = Math.min(a.unsigned(2), MOST_TRANSFER_BYTES);
-    return writing
+    const result = writing
       ? file.write(kernel, task, a.unsigned(1), count, offset)
       : file.read(kernel, task, a.unsigned(1), count, offset);
+    if (result > 0) happened(kernel, file, writing ? Event.modify : Event.access);
+    return result;
   };
 }
 
@@ -105,6 +108,7 @@ function vectored(writing: boolean, positioned: boolean) {
       progress.total += result;
       if (result < length) break;
     }
+    if (progress.total > 0) happened(kernel, file, writing ? Event.modify : Event.access);
     return progress.total;
   };
 }
@@ -119,7 +123,10 @@ function ftruncate(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const file = fileOf(kernel, task, a.int(0));
   if (typeof file === 'number') return file;
   const size = a.signed(1);
-  return size < 0 ? -Errno.EINVAL : file.truncate(kernel, task, size);
+  if (size < 0) return -Errno.EINVAL;
+  const status = file.truncate(kernel, task, size);
+  if (status === 0) happened(kernel, file, Event.modify);
+  return status;
 }
 
 function truncate(kernel: Kernel, task: Task, a: SystemCallArguments): number {
@@ -132,7 +139,9 @@ function truncate(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   if (!mayAccess(found.inode, task.process.credentials, Access.write)) return -Errno.EACCES;
   if (found.place.fileSystem.readOnly) return -Errno.EROFS;
   if (Vfs.of(kernel).executing.has(placeKey(found.place))) return -Errno.ETXTBSY;
-  return found.place.fileSystem.setSize(kernel, task, found.place.inode, size);
+  const status = found.place.fileSystem.setSize(kernel, task, found.place.inode, size);
+  if (status === 0) happenedAt(kernel, found.place, Event.modify, false, found.entry);
+  return status;
 }
 
 /** fallocate(2): space is given at commit, so only the size can be promised. */
@@ -285,6 +294,8 @@ function kernelCopy(kernel: Kernel, task: Task, copy: KernelCopy): number {
   const { done } = progress;
   task.progress = null;
   if (done === 0) return Math.min(result, 0);
+  happened(kernel, source, Event.access);
+  happened(kernel, target, Event.modify);
   if (sourceOffset === null) source.position = from + done;
   else kernel.userMemory.writeWord64(task, copy.sourceOffsetAt, from + done);
   if (targetOffset !== null) kernel.userMemory.writeWord64(task, copy.targetOffsetAt, to + done);
