@@ -43,6 +43,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['system', 'E28'],
     ['descriptors', 'E28'],
     ['watching', 'E28'],
+    ['copying', 'E28 E56'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);

@@ -21,8 +21,35 @@ interface Part {
   readonly length: number;
 }
 
+/** Bytes that a socket sends from or receives into. */
+export interface Parts {
+  readonly total: number;
+  /** Fills `bytes` from `offset` on: 0, -EFAULT, PENDING. */
+  copyIn(kernel: Kernel, task: Task, offset: number, bytes: Uint8Array): number;
+  copyOut(kernel: Kernel, task: Task, offset: number, bytes: Uint8Array): number;
+}
+
+/** Bytes of the kernel's own (sendfile, splice). */
+export class KernelParts implements Parts {
+  readonly total: number;
+  private readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.total = bytes.length;
+  }
+  copyIn(_kernel: Kernel, _task: Task, offset: number, bytes: Uint8Array): number {
+    bytes.set(this.bytes.subarray(offset, offset + bytes.length));
+    return 0;
+  }
+  copyOut(_kernel: Kernel, _task: Task, offset: number, bytes: Uint8Array): number {
+    this.bytes.set(bytes, offset);
+    return 0;
+  }
+}
+
 /** Buffers of a program, one after the other. */
-export class PartList {
+export class PartList implements Parts {
   readonly total: number;
   private readonly parts: readonly Part[];
 
@@ -30,7 +57,6 @@ export class PartList {
     this.parts = parts;
     this.total = parts.reduce((sum, part) => sum + part.length, 0);
   }
-  /** Fills `bytes` from `offset` on: 0, -EFAULT, PENDING. */
   copyIn(kernel: Kernel, task: Task, offset: number, bytes: Uint8Array): number {
     return this.each(offset, bytes.length, (address, at, length) =>
       kernel.userMemory.copyIn(task, address, bytes, at, length),
@@ -61,7 +87,7 @@ export class PartList {
 }
 
 export interface OutgoingMessage {
-  readonly parts: PartList;
+  readonly parts: Parts;
   /** struct sockaddr of the destination, null = the connected peer. */
   readonly name: Uint8Array | null;
   /** Control messages (cmsg(3)). */
@@ -69,7 +95,7 @@ export interface OutgoingMessage {
   readonly flags: number;
 }
 export interface IncomingMessage {
-  readonly parts: PartList;
+  readonly parts: Parts;
   readonly flags: number;
   /** Bytes of control messages that the program has room for. */
   readonly controlRoom: number;

@@ -14,7 +14,7 @@ import { PENDING } from '../syscalls/handler.ts';
 import { OpenFile } from '../vfs/open-file.ts';
 import { OpenFlag } from '../vfs/regular-file.ts';
 import type { WaitQueue } from '../wait-queue.ts';
-import { type IncomingMessage, type OutgoingMessage, PartList } from './socket-message.ts';
+import { type IncomingMessage, type OutgoingMessage, PartList, type Parts } from './socket-message.ts';
 
 export const SocketType = { stream: 1, datagram: 2, sequenced: 5 } as const;
 /** send(2) and recv(2) flags. */
@@ -105,7 +105,7 @@ export abstract class Socket extends OpenFile {
     return this.transfer(kernel, task, new PartList([{ address, length: count }]), true);
   }
   /** readv and writev: one message, however many buffers. */
-  override transfer(kernel: Kernel, task: Task, parts: PartList, writing: boolean): number {
+  override transfer(kernel: Kernel, task: Task, parts: Parts, writing: boolean): number {
     return writing
       ? this.send(kernel, task, { parts, name: null, control: new Uint8Array(0), flags: 0 })
       : this.receive(kernel, task, { parts, flags: 0, controlRoom: 0, name: null, control: null, resultFlags: 0 });

@@ -3,7 +3,7 @@
 import { Errno } from '../../abi/errno.ts';
 import { FileType, Inode } from '../../eurofs/items.ts';
 import type { Kernel } from '../kernel.ts';
-import type { PartList } from '../network/socket-message.ts';
+import type { Parts } from '../network/socket-message.ts';
 import type { Task } from '../process/task.ts';
 import type { WaitQueue } from '../wait-queue.ts';
 import type { Place } from './vfs.ts';
@@ -47,7 +47,7 @@ export abstract class OpenFile {
     return -Errno.EINVAL;
   }
   /** readv and writev of what keeps the bounds of messages (sockets); null = buffer by buffer. */
-  transfer(_kernel: Kernel, _task: Task, _parts: PartList, _writing: boolean): number | null {
+  transfer(_kernel: Kernel, _task: Task, _parts: Parts, _writing: boolean): number | null {
     return null;
   }
   /** lseek. */

@@ -47,10 +47,11 @@ export class Pipe {
     return PIPE_BYTES - this.count;
   }
 
-  /** The next piece to read: a view of at most `most` bytes up to the ring's end. */
-  readable(most: number): Uint8Array {
-    const length = Math.min(most, this.count, PIPE_BYTES - this.first);
-    return this.bytes().subarray(this.first, this.first + length);
+  /** The next piece to read: a view of at most `most` bytes up to the ring's end; `skip`: so many bytes further on. */
+  readable(most: number, skip = 0): Uint8Array {
+    const start = (this.first + skip) % PIPE_BYTES;
+    const length = Math.min(most, this.count - skip, PIPE_BYTES - start);
+    return this.bytes().subarray(start, start + length);
   }
   consume(length: number): void {
     this.first = (this.first + length) % PIPE_BYTES;

@@ -26,6 +26,7 @@ import { ProcFileSystem } from './proc-file-system.ts';
 import { SysFileSystem } from './sys-file-system.ts';
 import { attributeCalls } from './system-calls/attributes.ts';
 import { descriptorCalls } from './system-calls/descriptors.ts';
+import { kernelCopyCalls } from './system-calls/kernel-copy.ts';
 import { nameCalls } from './system-calls/names.ts';
 import { pollCalls } from './system-calls/poll.ts';
 import { statCalls } from './system-calls/stat.ts';
@@ -158,6 +159,7 @@ export const vfsSubsystem: Subsystem = {
   name: 'vfs',
   systemCalls: [
     ...transferCalls,
+    ...kernelCopyCalls,
     ...descriptorCalls,
     ...nameCalls,
     ...attributeCalls,

@@ -1,35 +1,42 @@
-// Bytes in and out: read, write and their vector, positioned and copying forms; lseek, truncate, fsync.
+// Bytes in and out: read, write and their vector and positioned forms; lseek, truncate, fsync. Copies within the kernel: kernel-copy.ts.
 
 import { Errno } from '../../../abi/errno.ts';
-import { Signal } from '../../../abi/signal.ts';
 import { FileType } from '../../../eurofs/index.ts';
 import type { Kernel } from '../../kernel.ts';
 import { PartList } from '../../network/socket-message.ts';
-import { sendSignal } from '../../process/signals.ts';
 import type { Task } from '../../process/task.ts';
 import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../syscalls/handler.ts';
-import { MemoryFile } from '../anonymous/memory-file.ts';
-import { BLOCK_BYTES } from '../file-system.ts';
 import { Event, happened, happenedAt } from '../notify.ts';
 import { AT_FDCWD } from '../open.ts';
-import type { OpenFile } from '../open-file.ts';
+import { type OpenFile, Poll } from '../open-file.ts';
 import { Access, mayAccess, TransferProgress } from '../path-walk.ts';
-import { PipeEnd, signalOf } from '../pipe.ts';
-import { MOST_TRANSFER_BYTES, mayRead, mayWrite, OpenFlag, RegularFile } from '../regular-file.ts';
-import { type Place, placeKey, Vfs } from '../vfs.ts';
+import { PipeEnd } from '../pipe.ts';
+import { FolderFile, MOST_TRANSFER_BYTES, mayRead, mayWrite, RegularFile } from '../regular-file.ts';
+import { placeKey, Vfs } from '../vfs.ts';
 import { existing, fileOf, filesOf, row } from './support.ts';
 
 const MOST_VECTORS = 1024;
+/** RWF_ flags of preadv2. */
+const ReadWriteFlag = { highPriority: 1, noWait: 8 } as const;
 
-function ready(kernel: Kernel, task: Task, descriptor: number, writing: boolean): OpenFile | number {
+/** The file behind a descriptor that is open for reading or writing: -EBADF, -EPERM. */
+export function ready(
+  kernel: Kernel,
+  task: Task,
+  descriptor: number,
+  writing: boolean,
+  positioned = false,
+): OpenFile | number {
   const file = filesOf(task).get(descriptor);
+  // A stream has no positions, whatever it was opened for.
+  if (positioned && file !== null && file.readinessQueue !== null) return -Errno.ESPIPE;
   if (file === null || !(writing ? mayWrite(file) : mayRead(file))) return -Errno.EBADF;
   return fileOf(kernel, task, descriptor);
 }
 
 function single(writing: boolean, positioned: boolean) {
   return (kernel: Kernel, task: Task, a: SystemCallArguments): number => {
-    const file = ready(kernel, task, a.int(0), writing);
+    const file = ready(kernel, task, a.int(0), writing, positioned);
     if (typeof file === 'number') return file;
     const offset = positioned ? a.signed(3) : null;
     if (offset !== null && offset < 0) return -Errno.EINVAL;
@@ -72,9 +79,9 @@ function partsOf(vectors: readonly number[]): PartList {
 }
 
 /** Runs the buffers one after the other; a short one ends the call. */
-function vectored(writing: boolean, positioned: boolean) {
+export function vectored(writing: boolean, positioned: boolean) {
   return (kernel: Kernel, task: Task, a: SystemCallArguments): number => {
-    const file = ready(kernel, task, a.int(0), writing);
+    const file = ready(kernel, task, a.int(0), writing, positioned);
     if (typeof file === 'number') return file;
     const offset = positioned ? a.signed(3) : null;
     if (offset !== null && offset < 0) return -Errno.EINVAL;
@@ -92,7 +99,7 @@ function vectored(writing: boolean, positioned: boolean) {
       const at = offset === null ? null : offset + progress.total;
       if (progress.total > 0 && progress.inner === null && !writing && file.readinessQueue !== null) {
         // A stream that has given something does not wait for more.
-        if ((file.readiness(kernel) & 1) === 0) break;
+        if ((file.readiness(kernel) & Poll.in) === 0) break;
       }
       task.progress = progress.inner;
       const result = writing
@@ -180,156 +187,28 @@ function syncfs(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   return file.place === null ? 0 : file.place.fileSystem.synchronise(kernel, task);
 }
 
-/**
- * Copies one stretch within the kernel: at most one block from `source` at `from` to a file at `to` or into a pipe.
- * The count (0 = end), PENDING, -errno; -EAGAIN when a pipe is full.
- */
-function copyStretch(
-  kernel: Kernel,
-  task: Task,
-  source: Place,
-  from: number,
-  target: OpenFile,
-  to: number,
-  most: number,
-): number {
-  const inode = source.fileSystem.attributes(kernel, task, source.inode);
-  if (typeof inode === 'number') return inode;
-  const within = from % BLOCK_BYTES;
-  const targetWithin = to % BLOCK_BYTES;
-  const isFile = target instanceof RegularFile;
-  let length = Math.min(
-    most,
-    inode.size - from,
-    BLOCK_BYTES - within,
-    isFile ? BLOCK_BYTES - targetWithin : BLOCK_BYTES,
-  );
-  if (length <= 0) return 0;
-  const block = source.fileSystem.readBlock(kernel, task, source.inode, Math.floor(from / BLOCK_BYTES));
-  if (typeof block === 'number') return block;
-  if (!isFile) {
-    const { pipe } = target as PipeEnd;
-    if (pipe.readers === 0) {
-      sendSignal(kernel, task.process, signalOf(task, Signal.SIGPIPE), task);
-      return -Errno.EPIPE;
-    }
-    length = Math.min(length, pipe.room);
-    if (length === 0) return -Errno.EAGAIN;
-    const piece = pipe.writable(length);
-    piece.set(block.subarray(within, within + piece.length));
-    pipe.produce(piece.length);
-    return piece.length;
-  }
-  // The block is a view that the next call may reuse.
-  const bytes = block.slice(within, within + length);
-  const place = target.place as Place;
-  const buffer = place.fileSystem.prepareWrite(
-    kernel,
-    task,
-    place.inode,
-    Math.floor(to / BLOCK_BYTES),
-    length === BLOCK_BYTES,
-  );
-  if (typeof buffer === 'number') return buffer;
-  buffer.set(bytes, targetWithin);
-  const status = place.fileSystem.wroteTo(kernel, task, place.inode, to + length);
-  return status === 0 ? length : status;
+/** preadv2, pwritev2: the offset -1 stands for the file's own position; RWF_NOWAIT for a stream that does not wait. */
+function vectoredWithFlags(writing: boolean) {
+  return (kernel: Kernel, task: Task, a: SystemCallArguments): number => {
+    const flags = a.uint(5);
+    if ((flags & ~(ReadWriteFlag.highPriority | ReadWriteFlag.noWait)) !== 0) return -Errno.EOPNOTSUPP;
+    const file = ready(kernel, task, a.int(0), writing, a.signed(3) !== -1);
+    if (typeof file === 'number') return file;
+    const wanted = writing ? Poll.out : Poll.in;
+    const waits = file.readinessQueue !== null && (file.readiness(kernel) & wanted) === 0;
+    if ((flags & ReadWriteFlag.noWait) !== 0 && waits) return -Errno.EAGAIN;
+    return vectored(writing, a.signed(3) !== -1)(kernel, task, a);
+  };
 }
 
-/** An off_t in user memory, or null for address 0. -EFAULT, -EINVAL, PENDING as { error }. */
-function readOffset(kernel: Kernel, task: Task, address: number): number | null | { readonly error: number } {
-  if (address === 0) return null;
-  const bytes = new Uint8Array(8);
-  const status = kernel.userMemory.copyIn(task, address, bytes);
-  if (status !== 0) return { error: status };
-  const view = new DataView(bytes.buffer);
-  const offset = view.getUint32(0, true) + view.getInt32(4, true) * 0x1_0000_0000;
-  return offset < 0 || offset > Number.MAX_SAFE_INTEGER ? { error: -Errno.EINVAL } : offset;
-}
-
-interface KernelCopy {
-  readonly source: RegularFile;
-  readonly target: OpenFile;
-  readonly sourceOffsetAt: number;
-  readonly targetOffsetAt: number;
-  readonly count: number;
-}
-
-function kernelCopy(kernel: Kernel, task: Task, copy: KernelCopy): number {
-  const { source, target } = copy;
-  const sourceOffset = readOffset(kernel, task, copy.sourceOffsetAt);
-  if (typeof sourceOffset === 'object' && sourceOffset !== null) return sourceOffset.error;
-  const targetOffset = readOffset(kernel, task, copy.targetOffsetAt);
-  if (typeof targetOffset === 'object' && targetOffset !== null) return targetOffset.error;
-  const progress = task.progress instanceof TransferProgress ? task.progress : new TransferProgress();
-  task.progress = progress;
-  const from = sourceOffset ?? source.position;
-  const to = targetOffset ?? target.position;
-  let result = 0;
-  if (target instanceof MemoryFile && progress.done === 0) result = target.writeRefusal(kernel, task, to + copy.count);
-  while (result >= 0 && progress.done < copy.count) {
-    const place = source.place as Place;
-    result = copyStretch(
-      kernel,
-      task,
-      place,
-      from + progress.done,
-      target,
-      to + progress.done,
-      copy.count - progress.done,
-    );
-    if (result === PENDING) return PENDING;
-    if (result === -Errno.EAGAIN && progress.done === 0 && target instanceof PipeEnd) {
-      if ((target.flags & OpenFlag.nonBlocking) !== 0) break;
-      if (task.signalPending) {
-        result = -Errno.EINTR;
-        break;
-      }
-      task.waitOn(target.pipe.queue);
-      return PENDING;
-    }
-    if (result <= 0) break;
-    progress.done += result;
-  }
-  const { done } = progress;
-  task.progress = null;
-  if (done === 0) return Math.min(result, 0);
-  happened(kernel, source, Event.access);
-  happened(kernel, target, Event.modify);
-  if (sourceOffset === null) source.position = from + done;
-  else kernel.userMemory.writeWord64(task, copy.sourceOffsetAt, from + done);
-  if (targetOffset !== null) kernel.userMemory.writeWord64(task, copy.targetOffsetAt, to + done);
-  else if (target instanceof RegularFile) target.position = to + done;
-  return done;
-}
-
-function sendfile(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const target = ready(kernel, task, a.int(0), true);
-  if (typeof target === 'number') return target;
-  const source = ready(kernel, task, a.int(1), false);
-  if (typeof source === 'number') return source;
-  // Other targets (terminals, sockets) give EINVAL, on which programs fall back to read and write.
-  const canTake = target instanceof RegularFile || target instanceof PipeEnd;
-  if (!(source instanceof RegularFile) || !canTake || (target.flags & OpenFlag.append) !== 0) return -Errno.EINVAL;
-  const count = Math.min(a.unsigned(3), MOST_TRANSFER_BYTES);
-  return kernelCopy(kernel, task, { source, target, sourceOffsetAt: a.unsigned(2), targetOffsetAt: 0, count });
-}
-
-function copyFileRange(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  const source = ready(kernel, task, a.int(0), false);
-  if (typeof source === 'number') return source;
-  const target = ready(kernel, task, a.int(2), true);
-  if (typeof target === 'number') return target;
-  if (a.uint(5) !== 0 || !(source instanceof RegularFile) || !(target instanceof RegularFile)) return -Errno.EINVAL;
-  if ((target.flags & OpenFlag.append) !== 0) return -Errno.EBADF;
-  const count = Math.min(a.unsigned(4), MOST_TRANSFER_BYTES);
-  return kernelCopy(kernel, task, {
-    source,
-    target,
-    sourceOffsetAt: a.unsigned(1),
-    targetOffsetAt: a.unsigned(3),
-    count,
-  });
+/** Starts, or waits for, the writing of a range (sync_file_range(2)): here of the whole file. */
+function syncFileRange(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const file = fileOf(kernel, task, a.int(0));
+  if (typeof file === 'number') return file;
+  const [offset, length] = [a.signed(1), a.signed(2)];
+  if ((a.uint(3) & ~7) !== 0 || offset < 0 || length < 0) return -Errno.EINVAL;
+  if (!(file instanceof RegularFile)) return file instanceof FolderFile ? 0 : -Errno.ESPIPE;
+  return a.uint(3) === 0 ? 0 : file.synchronise(kernel, task);
 }
 
 /** Advice changes nothing that a program can see. */
@@ -357,12 +236,18 @@ export const transferCalls: readonly SystemCallEntry[] = [
   row('fdatasync', 'descriptor', 'fd:fd', fsync),
   row('sync', 'none', '', sync),
   row('syncfs', 'descriptor', 'fd:fd', syncfs),
-  row('sendfile', 'descriptor', 'out:fd in:fd offset:pointer count:size', sendfile),
   row(
-    'copy_file_range',
+    'preadv2',
     'descriptor',
-    'in:fd inOffset:pointer out:fd outOffset:pointer count:size flags:flags',
-    copyFileRange,
+    'fd:fd vectors:pointer count:int offset:offset offsetHigh:size flags:flags',
+    vectoredWithFlags(false),
   ),
+  row(
+    'pwritev2',
+    'descriptor',
+    'fd:fd vectors:pointer count:int offset:offset offsetHigh:size flags:flags',
+    vectoredWithFlags(true),
+  ),
+  row('sync_file_range', 'descriptor', 'fd:fd offset:offset length:offset flags:flags', syncFileRange),
   row('fadvise64', 'descriptor', 'fd:fd offset:offset length:offset advice:int', fadvise),
 ];
