@@ -44,6 +44,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['descriptors', 'E28'],
     ['watching', 'E28'],
     ['copying', 'E28 E56'],
+    ['settings', 'E28'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);

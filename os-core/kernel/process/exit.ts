@@ -34,9 +34,10 @@ function deleteTimers(kernel: Kernel, process: Process): void {
   process.posixTimers.clear();
 }
 
-/** execve: what belongs to the old program alone ends, its other threads and its timers. */
+/** execve: what belongs to the old program alone ends, its other threads, its timers, its barriers. */
 export function endOtherTasks(kernel: Kernel, survivor: Task): void {
   deleteTimers(kernel, survivor.process);
+  survivor.process.barriersRegistered = 0;
   for (const task of [...survivor.process.tasks]) if (task !== survivor) endTask(kernel, task);
 }
 
@@ -119,9 +120,17 @@ export function dropAddressSpace(kernel: Kernel, process: Process): void {
   space.release(kernel);
 }
 
-/** Orphans go to the first process. */
+/** Who takes a process's orphans: the nearest ancestor that asked for it, else the first process. */
+function reaperOf(kernel: Kernel, process: Process): Process | null {
+  let ancestor = process.parent;
+  // A process is not its own ancestor, so the table bounds the walk.
+  while (ancestor !== null && !(ancestor.isSubreaper && ancestor.state === 'alive')) ancestor = ancestor.parent;
+  return ancestor ?? kernel.processes.find(1);
+}
+
+/** Orphans go to their reaper. */
 function adoptChildren(kernel: Kernel, process: Process): void {
-  const first = kernel.processes.find(1);
+  const first = reaperOf(kernel, process);
   for (const child of process.children) {
     child.parent = first === process ? null : first;
     if (child.parent === null) {

@@ -234,6 +234,8 @@ function makeProcess(kernel: Kernel, task: Task, request: CloneRequest): Task | 
   child.dumpable = process.dumpable;
   child.noNewPrivileges = process.noNewPrivileges;
   child.niceness = process.niceness;
+  child.schedulingPolicy = process.schedulingPolicy;
+  child.timerSlackNanos = process.timerSlackNanos;
   child.limits = [...process.limits];
   parent?.children.add(child);
   kernel.processes.processes.set(id, child);

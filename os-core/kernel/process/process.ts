@@ -74,6 +74,14 @@ export class Process {
   noNewPrivileges = 0;
   /** nice(2): -20 … 19. */
   niceness = 0;
+  /** sched_setscheduler. */
+  schedulingPolicy = 0;
+  /** prctl PR_SET_CHILD_SUBREAPER: orphans among its descendants become its children. */
+  isSubreaper = false;
+  /** prctl PR_SET_TIMERSLACK. */
+  timerSlackNanos = 50_000;
+  /** Commands that membarrier was told will be used. */
+  barriersRegistered = 0;
   parentDeathSignal = 0;
   hasExecuted = false;
 

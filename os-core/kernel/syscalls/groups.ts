@@ -6,6 +6,7 @@ import { identityCalls } from './identity-calls.ts';
 import { memoryCalls } from './memory-calls.ts';
 import { priorityCalls } from './priority-calls.ts';
 import { processCalls } from './process-calls.ts';
+import { schedulingCalls } from './scheduling-calls.ts';
 import { signalCalls } from './signal-calls.ts';
 import { systemInformationCalls } from './system-information-calls.ts';
 import { timeCalls } from './time-calls.ts';
@@ -15,6 +16,7 @@ export const kernelCoreSystemCalls: readonly (readonly SystemCallEntry[])[] = [
   processCalls,
   identityCalls,
   priorityCalls,
+  schedulingCalls,
   systemInformationCalls,
   memoryCalls,
   signalCalls,

@@ -104,6 +104,8 @@ function limits(kernel: Kernel, task: Task, process: Process, resource: number, 
   return 0;
 }
 
+const DEFAULT_TIMER_SLACK = 50_000;
+
 const Prctl = {
   setParentDeathSignal: 1,
   getParentDeathSignal: 2,
@@ -111,8 +113,17 @@ const Prctl = {
   setDumpable: 4,
   setName: 15,
   getName: 16,
+  getKeepCapabilities: 7,
+  getTiming: 13,
+  getSecureComputing: 21,
+  setTimerSlack: 29,
+  getTimerSlack: 30,
+  setSubreaper: 36,
+  getSubreaper: 37,
   setNoNewPrivileges: 38,
   getNoNewPrivileges: 39,
+  getThreadAddress: 40,
+  getHugePagesDisabled: 42,
 } as const;
 
 function prctl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
@@ -150,9 +161,90 @@ function prctl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
       return 0;
     case Prctl.getNoNewPrivileges:
       return process.noNewPrivileges;
+    case Prctl.setTimerSlack:
+      // 0 = back to what it was at the start.
+      process.timerSlackNanos = argument === 0 ? DEFAULT_TIMER_SLACK : argument;
+      return 0;
+    case Prctl.getTimerSlack:
+      return process.timerSlackNanos;
+    case Prctl.setSubreaper:
+      process.isSubreaper = argument !== 0;
+      return 0;
+    case Prctl.getSubreaper:
+      return kernel.userMemory.writeWord32(task, argument, process.isSubreaper ? 1 : 0);
+    case Prctl.getThreadAddress:
+      return kernel.userMemory.writeWord64(task, argument, task.clearChildTid);
+    // None of these exists here: rights are not kept by exec, timing is statistical, nothing filters calls, pages have one size.
+    case Prctl.getKeepCapabilities:
+    case Prctl.getTiming:
+    case Prctl.getSecureComputing:
+    case Prctl.getHugePagesDisabled:
+      return 0;
     default:
       return -Errno.EINVAL;
   }
+}
+
+/** linux/capability.h: how many 32-bit words each version has. */
+const capabilityWords: ReadonlyMap<number, number> = new Map([
+  [0x1998_0330, 1],
+  [0x2007_1026, 2],
+  [0x2008_0522, 2],
+]);
+const CAPABILITY_VERSION = 0x2008_0522;
+/** Bits of CAP_LAST_CAP = 40 in each word: what user 0 may do; all others have none. */
+const ALL_CAPABILITIES = [0xffff_ffff, 0x1ff] as const;
+
+/** The process and the count of words that a header { version, pid } names; { result } ends the call. */
+function readCapabilityHeader(
+  kernel: Kernel,
+  task: Task,
+  a: SystemCallArguments,
+): { readonly process: Process; readonly words: number } | { readonly result: number } {
+  const header = new Int32Array(2);
+  for (const n of [0, 1]) {
+    const status = kernel.userMemory.readWord32(task, a.unsigned(0) + 4 * n, header, n);
+    if (status !== 0) return { result: status };
+  }
+  const words = capabilityWords.get(header[0] >>> 0);
+  if (words === undefined) {
+    // The version that is known best is told; without room for data that is all that was asked.
+    const status = kernel.userMemory.writeWord32(task, a.unsigned(0), CAPABILITY_VERSION);
+    return { result: status !== 0 ? status : a.unsigned(1) === 0 ? 0 : -Errno.EINVAL };
+  }
+  if (header[1] < 0) return { result: -Errno.EINVAL };
+  const process = header[1] === 0 ? task.process : (kernel.processes.findTask(header[1])?.process ?? null);
+  return process === null ? { result: -Errno.ESRCH } : { process, words };
+}
+const capabilityOf = (process: Process, word: number): number =>
+  process.credentials.userId === 0 ? ALL_CAPABILITIES[word] : 0;
+
+/** Linux' capabilities follow from the user here; the rights of EuroOS are another thing (euroos_capability_get). */
+function capget(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const header = readCapabilityHeader(kernel, task, a);
+  if ('result' in header) return header.result;
+  const data = new Uint32Array(3 * header.words);
+  for (let word = 0; word < header.words; word++) {
+    const all = capabilityOf(header.process, word);
+    data.set([all, all, 0], 3 * word);
+  }
+  return kernel.userMemory.copyOut(task, a.unsigned(1), new Uint8Array(data.buffer));
+}
+/** They can be set to what they are. */
+function capset(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const header = readCapabilityHeader(kernel, task, a);
+  if ('result' in header) return header.result;
+  if (header.process !== task.process) return -Errno.EPERM;
+  const bytes = new Uint8Array(12 * header.words);
+  const status = kernel.userMemory.copyIn(task, a.unsigned(1), bytes);
+  if (status !== 0) return status;
+  const data = new Uint32Array(bytes.buffer);
+  for (let word = 0; word < header.words; word++) {
+    const all = capabilityOf(task.process, word);
+    const [effective, permitted, inheritable] = data.subarray(3 * word);
+    if (effective !== all || permitted !== all || inheritable !== 0) return -Errno.EPERM;
+  }
+  return 0;
 }
 
 const none: SystemCallEntry['arguments'] = [];
@@ -290,6 +382,26 @@ export const identityCalls: readonly SystemCallEntry[] = [
       ['argument2', 'pointer'],
     ],
     prctl,
+  ),
+  row(SystemCall.setfsuid, 'setfsuid', [['user', 'int']], userId),
+  row(SystemCall.setfsgid, 'setfsgid', [['group', 'int']], groupId),
+  row(
+    SystemCall.capget,
+    'capget',
+    [
+      ['header', 'pointer'],
+      ['data', 'pointer'],
+    ],
+    capget,
+  ),
+  row(
+    SystemCall.capset,
+    'capset',
+    [
+      ['header', 'pointer'],
+      ['data', 'pointer'],
+    ],
+    capset,
   ),
   row(SystemCall.personality, 'personality', [['persona', 'uint']], (_kernel, _task, a) =>
     a.uint(0) === 0xffff_ffff || a.uint(0) === 0 ? 0 : -Errno.EINVAL,

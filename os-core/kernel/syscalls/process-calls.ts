@@ -1,4 +1,4 @@
-// Processes and threads: execve, fork, vfork, clone, exit, wait4, waitid, futex, sched_*, arch_prctl, set_tid_address.
+// Processes and threads: execve, fork, vfork, clone, exit, wait4, waitid, futex, sched_yield, arch_prctl, set_tid_address.
 
 import { Msr } from '../../../devices/contract/cpu.ts';
 import { Capability } from '../../abi/capability.ts';
@@ -294,14 +294,6 @@ function archPrctl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   }
 }
 
-function schedGetaffinity(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  if (a.int(0) !== 0 && kernel.processes.findTask(a.int(0)) === null) return -Errno.ESRCH;
-  if (a.uint(1) < 8 || a.uint(1) % 8 !== 0) return -Errno.EINVAL;
-  // One CPU.
-  const result = kernel.userMemory.copyOut(task, a.unsigned(2), Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0));
-  return result !== 0 ? result : 8;
-}
-
 function schedYield(kernel: Kernel): number {
   if (kernel.scheduler.hasRunnable) kernel.scheduler.reschedule = true;
   return 0;
@@ -418,14 +410,20 @@ export const processCalls: readonly SystemCallEntry[] = [
   ),
   row(SystemCall.sched_yield, 'sched_yield', none, schedYield),
   row(
-    SystemCall.sched_getaffinity,
-    'sched_getaffinity',
+    SystemCall.get_robust_list,
+    'get_robust_list',
     [
-      ['pid', 'int'],
-      ['size', 'uint'],
-      ['mask', 'pointer'],
+      ['thread', 'int'],
+      ['head', 'pointer'],
+      ['size', 'pointer'],
     ],
-    schedGetaffinity,
+    (kernel, task, a) => {
+      const thread = a.int(0) === 0 ? task : kernel.processes.findTask(a.int(0));
+      if (thread === null) return -Errno.ESRCH;
+      if (thread.process !== task.process) return -Errno.EPERM;
+      const result = kernel.userMemory.writeWord64(task, a.unsigned(2), 24);
+      return result !== 0 ? result : kernel.userMemory.writeWord64(task, a.unsigned(1), thread.robustListHead);
+    },
   ),
   row(
     SystemCall.getrusage,

@@ -11,6 +11,8 @@ import type { SystemCallArguments, SystemCallEntry } from './handler.ts';
 const FIELD_BYTES = 65;
 /** At most this much per call, as Linux interrupts longer requests too. */
 const MAX_RANDOM_BYTES = 256 * 1024;
+/** GRND_RANDOM, GRND_INSECURE */
+const RANDOM_OR_INSECURE = 2 | 4;
 const encoder = new TextEncoder();
 
 /** The release says which Linux ABI is meant; programs compare it. */
@@ -53,7 +55,9 @@ function sysinfo(kernel: Kernel, task: Task, a: SystemCallArguments): number {
 }
 
 function getrandom(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  if ((a.uint(2) & ~7) !== 0) return -Errno.EINVAL;
+  const flags = a.uint(2);
+  // The pool is filled before any program runs: nothing waits, and none is insecure; asking for both is a mistake.
+  if ((flags & ~7) !== 0 || (flags & RANDOM_OR_INSECURE) === RANDOM_OR_INSECURE) return -Errno.EINVAL;
   const length = Math.min(a.unsigned(1), MAX_RANDOM_BYTES);
   const prepared = kernel.userMemory.prepare(task, a.unsigned(0), length, true);
   if (prepared !== 0) return prepared;
@@ -72,15 +76,42 @@ function getcpu(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   return 0;
 }
 
-const Membarrier = { query: 0, global: 1, registerPrivate: 16, private: 8 } as const;
+/** membarrier(2): commands, and the one that must have been given before each. */
+const Membarrier = {
+  query: 0,
+  global: 1,
+  globalExpedited: 2,
+  registerGlobal: 4,
+  private: 8,
+  registerPrivate: 16,
+  privateSyncCore: 32,
+  registerSyncCore: 64,
+  getRegistrations: 512,
+} as const;
+const registrationFor: ReadonlyMap<number, number> = new Map([
+  [Membarrier.private, Membarrier.registerPrivate],
+  [Membarrier.privateSyncCore, Membarrier.registerSyncCore],
+]);
+const registrations: readonly number[] = [
+  Membarrier.registerGlobal,
+  Membarrier.registerPrivate,
+  Membarrier.registerSyncCore,
+];
 
 /** One CPU: every barrier holds already. */
-function membarrier(_kernel: Kernel, _task: Task, a: SystemCallArguments): number {
+function membarrier(_kernel: Kernel, { process }: Task, a: SystemCallArguments): number {
   const command = a.int(0);
-  if (command === Membarrier.query) return Membarrier.global | Membarrier.private | Membarrier.registerPrivate;
-  const known =
-    command === Membarrier.global || command === Membarrier.private || command === Membarrier.registerPrivate;
-  return known && a.uint(1) === 0 ? 0 : -Errno.EINVAL;
+  if (a.uint(1) !== 0) return -Errno.EINVAL;
+  if (command === Membarrier.query) return Object.values(Membarrier).reduce((all: number, bit) => all | bit, 0);
+  if (command === Membarrier.getRegistrations) return process.barriersRegistered;
+  if (registrations.includes(command)) {
+    process.barriersRegistered |= command;
+    return 0;
+  }
+  if (command === Membarrier.global || command === Membarrier.globalExpedited) return 0;
+  const needed = registrationFor.get(command);
+  if (needed === undefined) return -Errno.EINVAL;
+  return (process.barriersRegistered & needed) !== 0 ? 0 : -Errno.EPERM;
 }
 
 export const systemInformationCalls: readonly SystemCallEntry[] = [
