@@ -55,6 +55,7 @@ export interface RawDisplayBatch {
 export type DisplayCommand = PixelCommand | { readonly kind: 'scene'; readonly scene: Scene };
 export interface DisplayBatch {
   readonly kind: 'display';
+  /** 0: from main itself, nobody waits for an acknowledgement. */
   readonly sequence: number;
   /** Forget everything shown before: the batch holds the complete state (first batch, or after a reload). */
   readonly reset: boolean;

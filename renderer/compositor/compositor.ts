@@ -58,8 +58,8 @@ export class Compositor {
   private width = 0;
   private height = 0;
   private frameRequested = false;
-  private lastSequence = 0;
-  private acknowledged = 0;
+  /** The batch whose acknowledgement is due with the next frame, 0 = none. */
+  private owedSequence = 0;
 
   constructor(stage: Stage, events: CompositorEvents) {
     this.stage = stage;
@@ -79,7 +79,8 @@ export class Compositor {
     // Only where the pointer ends up is ever drawn, however many places it passed.
     const pointer = this.pointer;
     if (pointer) this.addDamage(this.cursor.moveTo(pointer.x, pointer.y, pointer.shape));
-    this.lastSequence = batch.sequence;
+    // The machine waits for the answer to its batch: an unnumbered one on its heels must not take it away.
+    if (batch.sequence !== 0) this.owedSequence = batch.sequence;
     this.chooseView();
     this.requestFrame();
   }
@@ -102,6 +103,8 @@ export class Compositor {
     this.framebuffer?.destroy();
     this.framebuffer = null;
     this.pointer = null;
+    // Main answers itself for what came before a reset, and another machine counts from 1 again.
+    this.owedSequence = 0;
     this.cursor.hide();
     this.damageAll();
   }
@@ -265,10 +268,9 @@ export class Compositor {
       this.statistics.pixels += rectangle.width * rectangle.height;
     }
     if (rectangles.length > 0) this.statistics.frames++;
-    if (this.lastSequence !== this.acknowledged) {
-      this.acknowledged = this.lastSequence;
-      this.events.shown(this.lastSequence);
-    }
+    const sequence = this.owedSequence;
+    this.owedSequence = 0;
+    if (sequence !== 0) this.events.shown(sequence);
   }
 
   /** Everything to draw inside `clip`, back to front, from the topmost window that hides what is below. */

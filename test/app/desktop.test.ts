@@ -2,6 +2,7 @@
 
 import type { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CHANNEL_TO_MAIN, CHANNEL_TO_RENDERER } from '../../electron/protocol/renderer-messages.ts';
 import type { Scene } from '../../electron/protocol/scene-schema.ts';
 import { differingPixels, expectGolden } from '../golden/golden.ts';
 import { Desktop } from './desktop.ts';
@@ -189,6 +190,36 @@ describe('desktop window', () => {
     const after = await statistics();
     expect(after.frames).toBe(before.frames + 1);
     expect(after.pixels - before.pixels).toBe(8 * 20);
+  });
+
+  test('D3: a batch is acknowledged even if unnumbered ones follow before the frame is drawn', async () => {
+    // Both messages are in the page's queue before it can draw; the machine would wait for a lost answer for ever.
+    const answered = await desktop.app.evaluate(
+      async ({ BrowserWindow, ipcMain }, channels) => {
+        const { webContents } = BrowserWindow.getAllWindows()[0];
+        const batch = (sequence: number) => ({ kind: 'display', sequence, reset: false, commands: [] });
+        const answers: number[] = [];
+        let arrived = () => {};
+        const listener = (_event: unknown, message: { kind: string; sequence: number }) => {
+          if (message.kind !== 'acknowledge') return;
+          answers.push(message.sequence);
+          arrived();
+        };
+        ipcMain.on(channels.toMain, listener);
+        for (const sequence of [1001, 1002, 1003]) {
+          const answer = new Promise<void>((resolve) => {
+            arrived = resolve;
+          });
+          webContents.send(channels.toRenderer, batch(sequence));
+          webContents.send(channels.toRenderer, batch(0));
+          await answer;
+        }
+        ipcMain.off(channels.toMain, listener);
+        return answers;
+      },
+      { toMain: CHANNEL_TO_MAIN, toRenderer: CHANNEL_TO_RENDERER },
+    );
+    expect(answered).toEqual([1001, 1002, 1003]);
   });
 
   test('D1: a window whose surface is gone keeps its frame; too large, off-screen and tiny windows do no harm', async () => {
