@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ElectronApplication, _electron as electron, type Page } from 'playwright-core';
 import type { PNG } from 'pngjs';
+import { CHANNEL_TO_MAIN, CHANNEL_TO_RENDERER } from '../../electron/protocol/renderer-messages.ts';
 import type { Scene } from '../../electron/protocol/scene-schema.ts';
 import { canvasOf, DETERMINISTIC_GRAPHICS, root, runtime, startXvfb } from './desktop.ts';
 
@@ -17,6 +18,8 @@ export interface Shown {
   readonly cursor: { readonly x: number; readonly y: number; readonly shape: number } | null;
   /** Rows of text by surface number, without blanks at the end. */
   readonly texts: Record<string, string[]>;
+  /** Where messages stopped if nothing goes on: batches by number, input messages of the page. */
+  readonly traffic: { readonly sent: number; readonly acknowledged: number; readonly inputs: number };
 }
 
 const SHIFTED = '~!@#$%^&*()_+{}|:"<>?';
@@ -71,7 +74,7 @@ export class MachineDesktop {
       const child = app.process();
       cleanUps.push(() => void child.kill('SIGKILL'));
       const page = await app.firstWindow({ timeout: 60_000 });
-      await app.evaluate(listenIn);
+      await app.evaluate(listenIn, CHANNEL_TO_MAIN);
       // The page says that it knows nothing, and main tells it everything once more: now there is someone who listens.
       await page.waitForFunction(() => 'desktopStatistics' in window);
       await page.evaluate(() => window.euroos.send({ kind: 'ready' }));
@@ -94,8 +97,8 @@ export class MachineDesktop {
       const shown = await this.shown();
       if (condition(shown)) return shown;
       if (Date.now() > end) {
-        const { status, scene, cursor, texts } = shown;
-        const state = JSON.stringify({ status, windows: scene?.windows, cursor, texts }, null, 1);
+        const { status, scene, cursor, texts, traffic } = shown;
+        const state = JSON.stringify({ status, windows: scene?.windows, cursor, texts, traffic }, null, 1);
         throw new Error(`timed out waiting for ${what}; shown: ${state}\nserial log:\n${this.serialLog()}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 40));
@@ -156,11 +159,14 @@ export class MachineDesktop {
 
   /** Lets the page show the guest's framebuffer, or the scene again, whatever the guest says. */
   async lookAtFramebuffer(on: boolean): Promise<void> {
-    await this.app.evaluate(({ BrowserWindow }, sceneOn) => {
-      const command = { kind: 'showScene', on: sceneOn };
-      const message = { kind: 'display', sequence: 0, reset: false, commands: [command] };
-      BrowserWindow.getAllWindows()[0].webContents.send('euroos:to-renderer', message);
-    }, !on);
+    await this.app.evaluate(
+      ({ BrowserWindow }, { sceneOn, channel }) => {
+        const command = { kind: 'showScene', on: sceneOn };
+        const message = { kind: 'display', sequence: 0, reset: false, commands: [command] };
+        BrowserWindow.getAllWindows()[0].webContents.send(channel, message);
+      },
+      { sceneOn: !on, channel: CHANNEL_TO_RENDERER },
+    );
   }
 
   /** The canvas, after everything that was sent has been drawn. */
@@ -221,14 +227,20 @@ function topText(shown: Shown): string {
 }
 
 /** Runs in the main process: keeps a copy of what goes to the page. */
-function listenIn({ BrowserWindow }: typeof Electron.CrossProcessExports): void {
+function listenIn({ BrowserWindow, ipcMain }: typeof Electron.CrossProcessExports, fromPage: string): void {
   const { webContents } = BrowserWindow.getAllWindows()[0];
   const surfaces = new Map<number, { columns: number; rows: string[][] }>();
   const state = { status: '', scene: null as unknown, showsScene: false, cursor: null as unknown };
+  const traffic = { sent: 0, acknowledged: 0, inputs: 0 };
+  ipcMain.on(fromPage, (_event, message: { kind: string; sequence: number }) => {
+    if (message.kind === 'acknowledge') traffic.acknowledged = message.sequence;
+    if (message.kind === 'key' || message.kind === 'pointer') traffic.inputs++;
+  });
   const send = webContents.send.bind(webContents);
   // biome-ignore lint/suspicious/noExplicitAny: messages of main, checked there
   webContents.send = (channel: string, message: any) => {
     if (message.kind === 'status') state.status = message.status;
+    if (message.sequence) traffic.sent = message.sequence;
     if (message.reset) surfaces.clear();
     for (const command of message.commands ?? []) {
       if (command.kind === 'scene') state.scene = command.scene;
@@ -254,6 +266,7 @@ function listenIn({ BrowserWindow }: typeof Electron.CrossProcessExports): void 
   Object.assign(globalThis, {
     desktopShown: () => ({
       ...state,
+      traffic,
       texts: Object.fromEntries([...surfaces].map(([id, { rows }]) => [id, rows.map((row) => row.join('').trimEnd())])),
     }),
   });
