@@ -40,6 +40,8 @@ export class MachineDesktop {
   readonly userFolder: string;
   private readonly command: { readonly file: string; readonly args: readonly string[]; readonly display: string };
   private readonly cleanUps: (() => void)[];
+  /** Asked for at the start: Playwright forgets it when the app ends. */
+  private readonly process: ChildProcess;
 
   private constructor(
     app: ElectronApplication,
@@ -49,6 +51,7 @@ export class MachineDesktop {
     cleanUps: (() => void)[],
   ) {
     this.app = app;
+    this.process = app.process();
     this.page = page;
     this.userFolder = userFolder;
     this.command = command;
@@ -189,9 +192,9 @@ export class MachineDesktop {
     return new Promise((resolve) => child.once('exit', resolve));
   }
 
-  /** Closes the window as a person does; the app's exit status. */
+  /** Closes the window as a person does, unless the app has ended already; its exit status. */
   async close(): Promise<number | null> {
-    const child = this.app.process();
+    const child = this.process;
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     if (child.exitCode === null) {
       // The answer never comes when the app ends before it: that is the purpose.
@@ -199,7 +202,7 @@ export class MachineDesktop {
     }
     const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), 20_000));
     const status = child.exitCode ?? (await Promise.race([ended, late]));
-    for (const cleanUp of this.cleanUps.reverse()) cleanUp();
+    for (const cleanUp of this.cleanUps.splice(0).reverse()) cleanUp();
     return status;
   }
 

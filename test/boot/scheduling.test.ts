@@ -10,12 +10,16 @@ function ticksOf(line: string): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** `seconds` of two loops and the daemon, with questions to the shell in between. */
+/**
+ * `seconds` of two loops and the daemon, with questions to the shell in between: each half a second after a beat, so that none is
+ * expected in the very moment of the question.
+ */
 const script = (seconds: number): string => `
 euromonitor /tmp/beat & d=$!
 loop & a=$!
 loop & b=$!
-sleep 0.2; echo "first $(cat /tmp/beat)"
+until [ -s /tmp/beat ]; do sleep 0.02; done
+sleep 0.5; echo "first $(cat /tmp/beat)"
 sleep ${seconds}
 cat /proc/$a/stat /proc/$b/stat
 echo "last $(cat /tmp/beat)"

@@ -3,6 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { TerminalRun } from '../support/terminal.ts';
 
+/** Computes for ever in a process of its own; when its word is out it has the terminal. (The echo of the line is another word.) */
+const RUNNING_LOOP = `sh -c 'echo rea""dy; exec loop'`;
+
 describe('interactive shell', () => {
   it('D7: prompt, echo, history, Ctrl-C, resize, end', async () => {
     const terminal = new TerminalRun([], 100, 30);
@@ -11,9 +14,8 @@ describe('interactive shell', () => {
     await terminal.see(/\n42\n/);
     // A foreground program that computes for ever ends by Ctrl-C; the shell stays.
     let mark = terminal.output.length;
-    terminal.type('loop\r');
-    await terminal.see(/loop\n/, mark);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    terminal.type(`${RUNNING_LOOP}\r`);
+    await terminal.see(/\nready\n/, mark);
     terminal.type('\x03');
     await terminal.see(/\^C[\s\S]*\$ /, mark);
     mark = terminal.output.length;
@@ -34,16 +36,15 @@ describe('interactive shell', () => {
     // At the prompt too, before the next one.
     mark = terminal.output.length;
     terminal.resize(78, 23);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    terminal.type('\r');
-    await terminal.see(/resized\n/, mark);
+    // How long the signal takes to the shell is not seen from here: one prompt after the other until it has come.
+    await terminal.see(/resized\n/, mark, () => terminal.type('\r'));
     terminal.type('exit 9\r');
     expect(await terminal.end()).toBe(9);
   });
 
   it('D7: a command on a terminal: Ctrl-C reaches it, the status is 128 + SIGINT', async () => {
-    const terminal = new TerminalRun(['--', 'loop'], 80, 24);
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const terminal = new TerminalRun(['--', 'sh', '-c', 'echo ready; exec loop'], 80, 24);
+    await terminal.see(/ready\n/);
     terminal.type('\x03');
     expect(await terminal.end()).toBe(130);
   });

@@ -123,9 +123,9 @@ export class TestNetwork {
   }
 }
 
-/** Waits until `ready` gives something; fails with `what` after ten seconds. */
+/** Waits until `ready` gives something; fails with `what` after a minute: nothing takes that long, even on a busy host. */
 export async function eventually<T>(what: string, ready: () => T | null | undefined | false): Promise<T> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const value = ready();
     if (value !== null && value !== undefined && value !== false) return value;

@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 enum { WINDOW = 24, MOST = 1400, LARGEST = 65507 };
+// Milliseconds without an answer after which it counts as lost: a busy host is slow, but loses nothing.
+enum { SILENCE = 10000 };
 static unsigned char buffer[LARGEST + 1];
 
 static void fail(const char *what) {
@@ -69,7 +71,7 @@ static size_t make(uint32_t n) {
 }
 
 static int client(const char *address, const char *port, uint32_t total) {
-  int fd = connected(address, port, 1000);
+  int fd = connected(address, port, SILENCE);
   char *seen = calloc(total, 1);
   uint32_t sent = 0, echoed = 0, wrong = 0, twice = 0, lost = 0;
   while (echoed + lost < total) {
@@ -99,7 +101,7 @@ static int client(const char *address, const char *port, uint32_t total) {
 }
 
 static int probe(const char *address, const char *port) {
-  int fd = connected(address, port, 2000);
+  int fd = connected(address, port, SILENCE);
   if (send(fd, "anybody?", 8, 0) != 8) fail("send");
   if (recv(fd, buffer, sizeof buffer, 0) < 0) fail("recv");
   printf("answered\n");
@@ -107,7 +109,7 @@ static int probe(const char *address, const char *port) {
 }
 
 static int large(const char *address, const char *port, int bytes) {
-  int fd = connected(address, port, 3000);
+  int fd = connected(address, port, SILENCE);
   for (int i = 0; i < bytes; i++) buffer[i] = i * 7 + i / 256;
   if (send(fd, buffer, bytes, 0) != bytes) fail("send");
   memset(buffer, 0, sizeof buffer);

@@ -72,11 +72,15 @@ export class TerminalRun {
     fs.writeSync(this.master, text);
   }
 
-  /** Waits until `pattern` stands in what has come since `from` (a length of `output`); returns the whole match. */
-  async see(pattern: RegExp, from = 0, seconds = 60): Promise<string> {
-    for (let waited = 0; waited < seconds * 50; waited++) {
+  /**
+   * Waits until `pattern` stands in what has come since `from` (a length of `output`); returns the whole match. `nudge` is called
+   * every half second meanwhile.
+   */
+  async see(pattern: RegExp, from = 0, nudge: () => void = () => {}): Promise<string> {
+    for (let waited = 0; waited < 60 * 50; waited++) {
       const match = pattern.exec(this.output.slice(from));
       if (match !== null) return match[0];
+      if (waited % 25 === 0) nudge();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     throw new Error(`not seen: ${pattern}; the terminal shows:\n${this.output}`);
