@@ -31,7 +31,7 @@ const MAX_CELLS = 512 * 256;
 const MAX_PIXELS = 4096 * 2160;
 /** Surface data per batch: a full 1280 x 800 window of pixels fits. */
 export const BATCH_BYTES = 4 * 1024 * 1024;
-/** What any message counts at least, so that small ones are bounded too. */
+/** What an accepted message counts at least, so that small ones are bounded too. */
 const MESSAGE_COST_BYTES = 256;
 
 const Command = { create: 1, destroy: 2, update: 3, scene: 4, cursor: 5, showScene: 6 } as const;
@@ -109,7 +109,7 @@ export class DisplayDevice implements VirtioDevice {
     if (!this.transport.running) return;
     const queue = this.transport.queue(0);
     let finished = 0;
-    // Bounded by the batch: every message costs at least MESSAGE_COST_BYTES.
+    // Bounded by the ring, and what is sent by the batch: every accepted message costs at least MESSAGE_COST_BYTES.
     while (this.state.sentBytes < BATCH_BYTES) {
       const look = queue.peek(this.chain, this.transport.eventIndex);
       if (look === QueueLook.empty) break;
@@ -118,8 +118,10 @@ export class DisplayDevice implements VirtioDevice {
         return;
       }
       queue.take();
-      this.state.sentBytes += MESSAGE_COST_BYTES;
-      this.answer[0] = this.perform() ? Status.ok : Status.refused;
+      const accepted = this.perform();
+      // Only what the viewer gets: it would never acknowledge a batch of refused messages.
+      if (accepted) this.state.sentBytes += MESSAGE_COST_BYTES;
+      this.answer[0] = accepted ? Status.ok : Status.refused;
       queue.addUsed(this.chain.head, this.chain.write(this.memory, 0, this.answer));
       queue.publish(1);
       finished++;

@@ -97,6 +97,16 @@ describe('display device', () => {
     expect(answers.map(status)).toEqual([0, 0, 0, 0, 0, 0]);
   });
 
+  it('D3: refused messages, of which the viewer sees nothing, never use up a batch', () => {
+    const { viewer, driver, send, status } = start();
+    const refused = driver.allocate(0x1000);
+    const messages = BATCH_BYTES / 256 + 1;
+    for (let count = 0; count < messages; count++) driver.submit(0, [{ address: refused, length: 16 }]);
+    expect(viewer.calls).toEqual([]);
+    expect(status(send(5, 0, 7 | (8 << 16), 1))).toBe(0);
+    expect(viewer.calls).toEqual([['cursor', 7, 8, 1]]);
+  });
+
   it('sends only what has changed in the framebuffer, as RGBA, and nothing while the scene is shown', () => {
     const { viewer, machine, send } = start();
     const base = Math.floor((machine.memory.sizeBytes - 640 * 480 * 4) / 0x10000) * 0x10000;

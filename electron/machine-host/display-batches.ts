@@ -60,10 +60,13 @@ export class DisplayBatches implements DisplayBackend {
     this.post({ kind: 'display', sequence: this.sequence, commands: this.commands.splice(0, MAX_BATCH_COMMANDS) });
   }
 
-  /** False for a number that is not the one under way. */
+  /**
+   * Takes the renderer's answer; a number that is not the one under way is ignored. True if nothing is left to send: then the device
+   * may fill another batch. Told any sooner, it could fill this list with small commands faster than they go out.
+   */
   acknowledge(sequence: number): boolean {
     if (!this.underWay || sequence !== this.sequence) return false;
     this.underWay = false;
-    return true;
+    return this.commands.length === 0;
   }
 }
