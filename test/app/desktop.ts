@@ -34,6 +34,8 @@ export const DETERMINISTIC_GRAPHICS = [
   '--force-device-scale-factor=1',
 ];
 
+export const WAIT_FOR_ATTACH = join(root, 'test/app/wait-for-attach.cjs');
+
 export interface PlayerEvent {
   readonly event: string;
   readonly [key: string]: unknown;
@@ -63,6 +65,8 @@ function buildOnce(): Promise<string> {
     const { buildApp, buildScript } = await appBuild();
     await buildApp({ outputFolder: folder, machine: false });
     await buildScript(join(root, 'test/app/scene-player.ts'), join(folder, 'scene-player.cjs'));
+    // Beside the app, where an ordinary user can read it too.
+    cpSync(WAIT_FOR_ATTACH, join(folder, basename(WAIT_FOR_ATTACH)));
     return folder;
   })();
   return appBuilt;
@@ -125,6 +129,7 @@ export class Desktop {
           `--user-data-dir=${join(work, 'user')}`,
           `--machine-worker=${join(folder, 'scene-player.cjs')}`,
           ...(options.arguments ?? []),
+          ...['-r', join(folder, basename(WAIT_FOR_ATTACH))],
           join(folder, 'main.cjs'),
         ],
         env: { ...(process.env as Record<string, string>), DISPLAY: screen.display, EUROOS_TEST_SOCKET: socketPath },

@@ -9,7 +9,7 @@ import { type ElectronApplication, _electron as electron, type Page } from 'play
 import type { PNG } from 'pngjs';
 import { CHANNEL_TO_MAIN, CHANNEL_TO_RENDERER } from '../../electron/protocol/renderer-messages.ts';
 import type { Scene } from '../../electron/protocol/scene-schema.ts';
-import { canvasOf, DETERMINISTIC_GRAPHICS, root, runtime, startXvfb } from './desktop.ts';
+import { canvasOf, DETERMINISTIC_GRAPHICS, root, runtime, startXvfb, WAIT_FOR_ATTACH } from './desktop.ts';
 
 export interface Shown {
   readonly status: string;
@@ -70,6 +70,7 @@ export class MachineDesktop {
         ...(isRoot ? ['--no-sandbox'] : []),
         ...DETERMINISTIC_GRAPHICS,
         `--user-data-dir=${userFolder}`,
+        ...['-r', WAIT_FOR_ATTACH],
         root,
       ];
       const env = { ...(process.env as Record<string, string>), DISPLAY: screen.display };
