@@ -2,7 +2,7 @@
 // the scene player in place of the machine.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -10,6 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { type ElectronApplication, _electron as electron, type Page } from 'playwright-core';
 import { PNG } from 'pngjs';
 import type { RawDisplayCommand } from '../../electron/protocol/display-messages.ts';
+import { removeFolder, temporaryFolder } from '../support/euroos.ts';
 
 /** From here and from the bundle of a benchmark (dist/tools/) alike two folders up. */
 export const root = join(import.meta.dirname, '../..');
@@ -60,8 +61,7 @@ let appBuilt: Promise<string> | null = null;
 /** Builds the app and the scene player once per test file, into a folder of their own. */
 function buildOnce(): Promise<string> {
   appBuilt ??= (async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'euroos-app-'));
-    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    const folder = temporaryFolder('app');
     const { buildApp, buildScript } = await appBuild();
     await buildApp({ outputFolder: folder, machine: false });
     await buildScript(join(root, 'test/app/scene-player.ts'), join(folder, 'scene-player.cjs'));
@@ -111,7 +111,7 @@ export class Desktop {
       const screen = await startXvfb();
       cleanUps.push(() => screen.stop());
       const work = mkdtempSync(join(tmpdir(), 'euroos-desktop-'));
-      cleanUps.push(() => rmSync(work, { recursive: true, force: true }));
+      cleanUps.push(() => removeFolder(work));
       const socketPath = join(work, 'player.socket');
       const connection = acceptOne(socketPath);
       cleanUps.push(() => void connection.server.close());

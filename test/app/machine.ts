@@ -2,13 +2,13 @@
 // guest shows is read where main hands it to the page, and as pixels from the page's canvas.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ElectronApplication, _electron as electron, type Page } from 'playwright-core';
 import type { PNG } from 'pngjs';
 import { CHANNEL_TO_MAIN, CHANNEL_TO_RENDERER } from '../../electron/protocol/renderer-messages.ts';
 import type { Scene } from '../../electron/protocol/scene-schema.ts';
+import { temporaryFolder } from '../support/euroos.ts';
 import { canvasOf, DETERMINISTIC_GRAPHICS, root, runtime, startXvfb, WAIT_FOR_ATTACH } from './desktop.ts';
 
 export interface Shown {
@@ -27,8 +27,7 @@ const UNSHIFTED = "`1234567890-=[]\\;',./";
 
 /** A folder for the user's files that is gone when the tests end. */
 export function makeUserFolder(settings: Record<string, unknown>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'euroos-machine-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder('machine');
   mkdirSync(join(folder, 'user'));
   writeFileSync(join(folder, 'user/settings.json'), JSON.stringify(settings));
   return join(folder, 'user');

@@ -20,10 +20,15 @@ export interface RunResult {
   readonly stats: Record<string, unknown>;
 }
 
+/** Also while a program that has just been ended is still writing its last file into it. */
+export function removeFolder(folder: string): void {
+  fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+}
+
 /** A folder for one test file; removed when the process ends. */
 export function temporaryFolder(name: string): string {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), `euroos-${name}-`));
-  process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  process.once('exit', () => removeFolder(folder));
   return folder;
 }
 
