@@ -223,11 +223,11 @@ export const exemptions: readonly Exemption[] = [
     },
   },
   {
-    id: 'remainder-of-tiny',
+    id: 'unchanged-tiny',
     makers: ['intel'],
-    what: 'FPREM and FPREM1 of a denormal by an infinity with UE unmasked',
-    why: 'the result is the dividend; whether that is an underflow is open: ours (as AMD) raises UE, silicon does not',
-    concerns: operations('fprem', 'fprem1'),
+    what: 'FPREM and FPREM1 of a denormal by an infinity and FSCALE of a denormal by less than 1, with UE unmasked',
+    why: 'the result is the operand; whether that is an underflow is open: ours (as AMD) raises UE, silicon does not',
+    concerns: operations('fprem', 'fprem1', 'fscale'),
     forgive: (silicon, ours) => {
       const raised = ours.statusWord & ~silicon.statusWord & ~silicon.controlWord & UNDERFLOW;
       if (raised !== 0) ours.bytes.set(silicon.bytes);

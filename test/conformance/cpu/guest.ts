@@ -43,12 +43,13 @@ const BUDGET = 100_000;
 /** True for vectors that push an error code. */
 const withErrorCode = (vector: number): boolean => (vector >= 10 && vector <= 14) || vector === 8 || vector === 17;
 
-/** What runs the snippets. A compiler is told to compile before the first execution. */
+/** What runs the snippets. */
 export const engines = ['interpreter', 'jit'] as const;
 export type Engine = (typeof engines)[number];
 
 function buildCpu(memory: PhysicalMemory, engine: Engine): VirtualCpu {
   const bus = { portRead: () => 0xffffffff, portWrite: () => {}, mmioRead: () => 0xffffffff, mmioWrite: () => {} };
+  // Compiled before it first runs: a snippet does not live long enough to become hot.
   return createCpu({ memory, bus, engine, compileThreshold: 0 });
 }
 

@@ -141,6 +141,8 @@ static void on_signal(int number, siginfo_t *info, void *context) {
   memcpy(&present, fx + 512, 8);
   present |= 3;
   memcpy(fx + 512, &present, 8);
+  /* NT and ID, which POPF may have set, are not in the frame: the return keeps those of this handler. */
+  __builtin_ia32_writeeflags_u64(0x202);
 }
 
 static void *map(void *address, size_t length, int protection, int flags, int file) {

@@ -5,8 +5,8 @@ import { type Setup, type VectorState, WINDOW_ADDRESS, WINDOW_BYTES } from './la
 import { chooseAddress, chooseBranchTarget } from './operands.ts';
 import type { Random } from './values.ts';
 
-/** Flags that POPF may find: those that are compared, NT and ID; TF and AC would act on the harness. */
-const POPPED_FLAGS = 0x204cd5;
+/** Flags that POPF may find: those that are compared. TF and AC would act on the harness. */
+const POPPED_FLAGS = 0xcd5;
 
 function setAddress(state: VectorState, random: Random, register: number, address: number, address32: boolean): void {
   state.setGeneralNumber(register, address);

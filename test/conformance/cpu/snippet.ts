@@ -71,6 +71,13 @@ export const piecewise: ReadonlySet<string> = new Set([
   'maskmovq',
   'enter',
 ]);
+/** Instructions that stand alone in a snippet: what follows them would hide how they may differ. */
+const alone: ReadonlySet<string> = new Set([
+  ...transcendental,
+  ...estimates,
+  ...piecewise,
+  ...['fst', 'fstp', 'fist', 'fistp', 'fisttp', 'fbstp', 'fprem', 'fprem1', 'fscale', 'dpps', 'dppd'],
+]);
 const environments: ReadonlySet<string> = new Set(['fnstenv', 'fldenv', 'fnsave', 'frstor']);
 const strings: ReadonlySet<string> = new Set(['movs', 'cmps', 'stos', 'lods', 'scas']);
 const aligned16: ReadonlySet<string> = new Set(['fxsave', 'fxrstor', 'cmpxchg16b']);
@@ -326,12 +333,7 @@ function emitInstruction(builder: Builder, row: InstructionRow): boolean {
 
 /** Rows that may stand in a snippet of several: no jumps, no REP, results to the bit. */
 function mayFollow(row: InstructionRow): boolean {
-  return (
-    row.endsBlock !== true &&
-    !transcendental.has(row.operation) &&
-    !estimates.has(row.operation) &&
-    !piecewise.has(row.operation)
-  );
+  return row.endsBlock !== true && !alone.has(row.operation);
 }
 
 /** Flags that are undefined after `row`, given those that were before; undefined if the row would read one of them. */
