@@ -2,7 +2,8 @@
 // snippet is a function of seed and number; the first row goes round the table, so that every entry comes up equally often.
 
 import { instructionTable } from '../../../devices/cpu/table/index.ts';
-import type { InstructionRow, OperandForm } from '../../../devices/cpu/table/row.ts';
+import type { InstructionRow } from '../../../devices/cpu/table/row.ts';
+import { encodeInstruction, type MemoryRequest, strings } from './encode.ts';
 import { CODE_ADDRESS, CODE_BYTES, type Setup, type Snippet, WINDOW_ADDRESS, WINDOW_BYTES } from './layout.ts';
 import {
   chooseAddress,
@@ -13,7 +14,7 @@ import {
   planterOf,
 } from './operands.ts';
 import { stackSetup, stringSetup } from './setups.ts';
-import { integer, Random } from './values.ts';
+import { Random } from './values.ts';
 
 /** Operations that are not compared, and why. */
 export const excludedOperations: { readonly [operation: string]: string } = {
@@ -78,15 +79,8 @@ const alone: ReadonlySet<string> = new Set([
   ...piecewise,
   ...['fst', 'fstp', 'fist', 'fistp', 'fisttp', 'fbstp', 'fprem', 'fprem1', 'fscale', 'dpps', 'dppd'],
 ]);
-const environments: ReadonlySet<string> = new Set(['fnstenv', 'fldenv', 'fnsave', 'frstor']);
-const strings: ReadonlySet<string> = new Set(['movs', 'cmps', 'stos', 'lods', 'scas']);
 const aligned16: ReadonlySet<string> = new Set(['fxsave', 'fxrstor', 'cmpxchg16b']);
-const nearBranches: ReadonlySet<string> = new Set(['callIndirect', 'jmpIndirect', 'ret']);
-/** Registers as addresses without ModRM: prefix 67 concerns them. */
-const implicitAddress: ReadonlySet<string> = new Set([...strings, 'xlat', 'maskmovdqu', 'maskmovq', 'jrcxz']);
 const flagBits: { readonly [letter: string]: number } = { c: 1, p: 4, a: 16, z: 64, s: 128, o: 2048 };
-/** ES CS SS DS: without effect on addresses in 64-bit mode. */
-const idlePrefixes = [0x26, 0x2e, 0x36, 0x3e] as const;
 
 class Builder {
   readonly bytes: number[] = [];
@@ -98,36 +92,6 @@ class Builder {
 
   constructor(random: Random) {
     this.random = random;
-  }
-  byte(value: number): void {
-    this.bytes.push(value & 0xff);
-  }
-  little(value: number, count: number): void {
-    for (let n = 0; n < count; n++) this.byte(n < 4 ? value >> (n * 8) : value >> 31);
-  }
-}
-
-function emitImmediates(builder: Builder, row: InstructionRow, rexW: boolean, small: boolean, moffs32: boolean): void {
-  const random = builder.random;
-  for (const form of row.operands) {
-    const value = Number(BigInt.asIntN(32, integer(random)));
-    if (form === 'Ib')
-      builder.byte(
-        random.chance(50) && !(small && /^sh[lr]d$/.test(row.operation)) ? random.below(256) : random.below(16),
-      );
-    else if (form === 'Iw')
-      builder.little(
-        row.operation === 'enter' ? random.below(32) : row.operation === 'ret' ? random.below(64) : value,
-        2,
-      );
-    else if (form === 'Iz') builder.little(value, small ? 2 : 4);
-    else if (form === 'Iv') builder.little(value, rexW ? 8 : small ? 2 : 4);
-    else if (form === 'Jb') builder.byte(random.below(8));
-    else if (form === 'Jz') builder.little(random.below(8), 4);
-    else if (form === 'Ob' || form === 'Ov') {
-      builder.little(chooseAddress(random, 8, 1), 4);
-      if (!moffs32) builder.little(0, 4);
-    }
   }
 }
 
@@ -173,53 +137,10 @@ function implicitSetup(builder: Builder, row: InstructionRow, small: boolean, ad
   }
 }
 
-/** Prefixes of one instruction except REX. */
-interface Prefixes {
-  readonly bytes: number[];
-  readonly small: boolean;
-  readonly address32: boolean;
-  readonly gs: boolean;
-}
-
-function choosePrefixes(random: Random, row: InstructionRow, useMemory: boolean): Prefixes {
-  const forms = row.operands;
-  const sized = forms.some((form) => /^.[vz]$/.test(form)) || row.operation === 'cbw' || row.operation === 'cwd';
-  let small = row.prefix === undefined && (sized || environments.has(row.operation)) && random.chance(25);
-  // A near branch with 66 is 16 bit on AMD and 64 bit on Intel.
-  if (forms.some((form) => form[0] === 'J') || nearBranches.has(row.operation)) small = false;
-  const bytes: number[] = [];
-  const gs = useMemory && random.chance(5);
-  if (gs) bytes.push(0x65);
-  else if (random.chance(3) && forms[0]?.[0] !== 'J') bytes.push(random.pick(idlePrefixes));
-  const offset = forms.some((form) => form[0] === 'O');
-  const address32 = (useMemory || offset || implicitAddress.has(row.operation)) && random.chance(5);
-  if (address32) bytes.push(0x67);
-  if (small) bytes.push(0x66);
-  if (row.prefix === '66') bytes.push(0x66);
-  if (row.prefix === 'F2') bytes.push(0xf2);
-  if (row.prefix === 'F3') bytes.push(0xf3);
-  const locked =
-    row.lockable === true && useMemory ? random.chance(20) : row.privilege === undefined && random.below(200) === 0;
-  if (locked) bytes.push(0xf0);
-  if (strings.has(row.operation)) {
-    const repeat = random.below(3);
-    const compares = row.operation === 'cmps' || row.operation === 'scas';
-    if (repeat === 1) bytes.push(0xf3);
-    else if (repeat === 2 && compares) bytes.push(0xf2);
-  }
-  return { bytes, small, address32, gs };
-}
-
 /** The memory operand of an instruction: its encoding, and a setup that places and fills it. */
-function memoryOperand(
-  builder: Builder,
-  row: InstructionRow,
-  form: OperandForm,
-  reg: number,
-  rexW: boolean,
-  prefixes: Prefixes,
-): MemoryOperand {
+function memoryOperand(builder: Builder, row: InstructionRow, request: MemoryRequest): MemoryOperand {
   const { random } = builder;
+  const { form, reg, rexW, prefixes } = request;
   const size = memoryBytes(row, form, rexW, prefixes.small || row.prefix === '66');
   const wide = aligned16.has(row.operation) || size === 16;
   const bitOffset = /^bt/.test(row.operation) && row.operands[1] === 'Gv';
@@ -279,56 +200,20 @@ function pointerRanges(row: InstructionRow, small: boolean): readonly (readonly 
 
 /** One instruction; false if this choice of the dice makes none. */
 function emitInstruction(builder: Builder, row: InstructionRow): boolean {
-  const random = builder.random;
-  const forms = row.operands;
-  const memoryForm = forms.find((form) => /^[EMWQ]/.test(form));
-  const registerOnly = forms.some((form) => /^[RUN]/.test(form)) || row.mod === 'register';
-  const useMemory =
-    row.modrm === true && memoryForm !== undefined && !registerOnly && (row.mod === 'memory' || random.chance(50));
-  if (row.mod === 'memory' && !useMemory) return false;
-
-  const rexW = row.rexW === undefined ? random.chance(40) : row.rexW === 1;
-  const prefixes = choosePrefixes(random, row, useMemory);
-  const { small } = prefixes;
-  const reg = row.reg ?? random.below(row.modrm === true && /^[PN]/.test(forms.join()) ? 8 : 16);
-  let rm = row.rm ?? random.below(16);
-  if (row.rm !== undefined || row.feature === 'x87') rm &= 7;
-  const setup = implicitSetup(builder, row, small, prefixes.address32);
-  if (setup !== undefined) builder.setups.push(setup);
-
-  let rex = rexW ? 8 : 0;
-  let memory: MemoryOperand | undefined;
-  if (useMemory && memoryForm !== undefined) {
-    memory = memoryOperand(builder, row, memoryForm, reg, rexW, prefixes);
-    rex |= memory.rexBits;
-  } else if (row.modrm === true) {
-    rex |= ((row.reg === undefined ? reg : 0) & 8) >> 1;
-    rex |= (rm & 8) >> 3;
-    if (nearBranches.has(row.operation)) {
-      builder.used.add(rm);
-      builder.setups.push((state, random) => state.setGeneral(rm, chooseBranchTarget(random)));
-    }
-  }
-  const inOpcode = forms.some((form) => form[0] === 'Z');
-  if (inOpcode) rex |= (rm & 8) >> 3;
-
-  for (const prefix of prefixes.bytes) builder.byte(prefix);
-  if (rex !== 0 || random.chance(10)) builder.byte(0x40 | rex);
-  if (row.map > 0) builder.byte(0x0f);
-  if (row.map === 2) builder.byte(0x38);
-  if (row.map === 3) builder.byte(0x3a);
-  builder.byte(row.opcode | (inOpcode ? rm & 7 : 0));
-  let ripAt = -1;
-  if (memory !== undefined) {
-    if (memory.ripRelativeAt >= 0) ripAt = builder.bytes.length + memory.ripRelativeAt;
-    for (const byte of memory.bytes) builder.byte(byte);
-  } else if (row.modrm === true) builder.byte(0xc0 | ((reg & 7) << 3) | (rm & 7));
-  emitImmediates(builder, row, (rex & 8) !== 0, small && (rex & 8) === 0, prefixes.address32);
-  if (ripAt >= 0) {
-    const displacement = (memory?.fixedTarget ?? 0) - (CODE_ADDRESS + builder.bytes.length);
-    for (let n = 0; n < 4; n++) builder.bytes[ripAt + n] = (displacement >> (n * 8)) & 0xff;
-  }
-  return true;
+  const { random } = builder;
+  return encodeInstruction(random, builder.bytes, CODE_ADDRESS, row, {
+    register: (limit) => random.below(limit),
+    prepare: (prefixes) => {
+      const setup = implicitSetup(builder, row, prefixes.small, prefixes.address32);
+      if (setup !== undefined) builder.setups.push(setup);
+    },
+    memory: (request) => memoryOperand(builder, row, request),
+    absolute: () => chooseAddress(random, 8, 1),
+    branchTarget: (register) => {
+      builder.used.add(register);
+      builder.setups.push((state, random) => state.setGeneral(register, chooseBranchTarget(random)));
+    },
+  });
 }
 
 /** Rows that may stand in a snippet of several: no jumps, no REP, results to the bit. */
