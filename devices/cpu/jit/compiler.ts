@@ -416,18 +416,29 @@ class RegionCompiler {
     } else if (i.memory) t.loadRaw(8, t.access(i, 8, false));
     else t.getGeneral(i.rm);
     code.set(target);
-    // A target that is not canonical faults before anything changes.
-    t.exitBegin();
-    code.get(target);
-    code.i64(16);
-    code.op(Op.i64Shl);
-    code.i64(16);
-    code.op(Op.i64ShrS);
-    code.get(target);
-    code.op(Op.i64Ne);
-    t.exitIf();
-    if (operation === 'ret') this.moveStack(8 + (i.immediateLow & 0xffff));
-    else if (operation === 'callIndirect') this.pushReturnAddress(i);
+    // A target that is not canonical faults before anything changes. Known targets are canonical: where nothing is stored, only
+    // unknown ones are looked at.
+    const refuseBadTarget = (undo: () => void): void => {
+      code.get(target);
+      code.i64(16);
+      code.op(Op.i64Shl);
+      code.i64(16);
+      code.op(Op.i64ShrS);
+      code.get(target);
+      code.op(Op.i64Ne);
+      this.open(Op.if, { kind: 'other', node: -1 });
+      undo();
+      code.i32(badTarget);
+      code.br(t.leaveDepth);
+      this.close();
+    };
+    const badTarget = t.exitHere();
+    const dropped = 8 + (i.immediateLow & 0xffff);
+    if (operation === 'ret') this.moveStack(dropped);
+    else if (operation === 'callIndirect') {
+      refuseBadTarget(() => {});
+      this.pushReturnAddress(i);
+    }
     if (planning) return;
 
     const kind = t.kind;
@@ -450,6 +461,8 @@ class RegionCompiler {
         }
         t.kind = kind;
       }
+    if (operation === 'ret') refuseBadTarget(() => this.moveStack(-dropped));
+    else if (operation === 'jmpIndirect') refuseBadTarget(() => {});
     code.i32(0);
     code.get(target);
     t.storePushedPair(RIP_LOW);

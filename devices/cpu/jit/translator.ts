@@ -459,6 +459,11 @@ export class Translator {
     this.exits.push(record);
     return this.exits.length;
   }
+  /** The number of an exit at the current instruction, for a branch that the caller writes. */
+  exitHere(): number {
+    this.exitsAt[this.index] = true;
+    return this.exitNumber();
+  }
   /** Before a condition is pushed: an exit at the current instruction. */
   exitBegin(shared = false): void {
     this.code.i32(this.exitNumber(shared));
