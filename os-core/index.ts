@@ -1,7 +1,7 @@
 // os-core as the machine host loads it (dist/os-core.cjs): everything from the loader to init.
 
 import type { Machine } from '../devices/contract/machine.ts';
-import { ALL_ORDINARY_CAPABILITIES } from './abi/capability.ts';
+import { ALL_CAPABILITIES } from './abi/capability.ts';
 import { boot } from './boot/loader.ts';
 import { driverSubsystem } from './drivers/startup.ts';
 import { createKernel, type Kernel, type KernelEnvironment } from './kernel/kernel.ts';
@@ -52,7 +52,7 @@ export function bootSystem(machine: Machine, options: SystemOptions): Kernel {
     path: options.init[0],
     arguments: options.init,
     environment: [],
-    capabilities: ALL_ORDINARY_CAPABILITIES,
+    capabilities: ALL_CAPABILITIES,
     credentials: { userId: 0, groupId: 0, supplementaryGroups: [] },
     files: newFileTable(),
   });

@@ -150,6 +150,9 @@ export interface CompilerStatistics {
   /** Regions compiled, and their WebAssembly code in bytes. */
   regions: number;
   codeBytes: number;
+  /** Of these, what is held now. */
+  liveRegions: number;
+  liveCodeBytes: number;
   /** Instructions that compiled code retired; the others were interpreted. */
   instructions: number;
   /** Times that compiled code left an instruction to the interpreter. */

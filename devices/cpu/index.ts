@@ -60,7 +60,15 @@ export interface CpuOptions {
   readonly stopwatch?: (() => number) | undefined;
 }
 
-const NO_COMPILER: CompilerStatistics = { regions: 0, codeBytes: 0, instructions: 0, exits: 0, compileMillis: 0 };
+const NO_COMPILER: CompilerStatistics = {
+  regions: 0,
+  codeBytes: 0,
+  liveRegions: 0,
+  liveCodeBytes: 0,
+  instructions: 0,
+  exits: 0,
+  compileMillis: 0,
+};
 
 /** The CPU in its reset state. */
 export function createCpu(options: CpuOptions): VirtualCpu {

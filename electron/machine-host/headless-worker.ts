@@ -114,6 +114,8 @@ function figuresOf(session: Session): RunFigures {
     tlbMisses: statistics.tlbMisses,
     jitRegions: compiler.regions,
     jitCodeBytes: compiler.codeBytes,
+    jitLiveRegions: compiler.liveRegions,
+    jitLiveCodeBytes: compiler.liveCodeBytes,
     jitCompileMs: compiler.compileMillis,
     jitInstructions: compiler.instructions,
     jitExits: compiler.exits,

@@ -70,6 +70,9 @@ export interface RunFigures {
   jitInstructions: number;
   jitExits: number;
   jitCodeBytes: number;
+  /** What of it was held at the end. */
+  jitLiveRegions: number;
+  jitLiveCodeBytes: number;
   jitCompileMs: number;
   framesIn: number;
   framesOut: number;

@@ -2,14 +2,16 @@
 
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type Engine, engines } from '../support/engines.ts';
 import { euroosRun, execute, programs } from '../support/euroos.ts';
 import { type SystemSettings, TestMachine } from '../support/sessions.ts';
 
 const workload = path.join(programs, 'workload');
 const input = Array.from({ length: 20 }, (_, n) => `line ${n}\n`).join('');
 
-function settings(seed: number): SystemSettings {
+function settings(seed: number, engine: Engine): SystemSettings {
   return {
+    engine,
     command: ['/bin/workload'],
     input,
     seed,
@@ -18,8 +20,12 @@ function settings(seed: number): SystemSettings {
   };
 }
 
-function outcome(seed: number, slice: number): { hash: string; output: string; report: string; instructions: number } {
-  const system = TestMachine.boot(settings(seed));
+function outcome(
+  seed: number,
+  slice: number,
+  engine: Engine = 'interpreter',
+): { hash: string; output: string; report: string; instructions: number } {
+  const system = TestMachine.boot(settings(seed, engine));
   expect(system.run({ slice, limit: 400e6 })).toBe(true);
   return {
     hash: system.hash(),
@@ -38,8 +44,8 @@ describe('determinism', () => {
     expect(first.report).toBe('exit 3\n');
   });
 
-  it('M25: the same seed gives the same hash, in slices of any length', () => {
-    for (const slice of [1_000_000, 77_777, 10_007]) expect(outcome(1, slice)).toEqual(first);
+  it.each(engines)('M1 M25: the same seed gives the same hash on the %s, in slices of any length', (engine) => {
+    for (const slice of [1_000_000, 77_777, 10_007]) expect(outcome(1, slice, engine)).toEqual(first);
   });
 
   it('M25: another seed gives another machine and the same output', () => {
@@ -49,9 +55,9 @@ describe('determinism', () => {
   });
 
   it('D7 M25: euroos run --seed twice gives the same state hash and figures; another seed another hash', async () => {
-    const figures = async (seed: string) => {
+    const figures = async (seed: string, engine: Engine = 'jit') => {
       const { stats, stdout } = await euroosRun(
-        ['--seed', seed],
+        ['--seed', seed, '--engine', engine],
         ['sh', '-c', 'head -c 8 /dev/urandom | wc -c; ls -l /'],
       );
       const { stateHash, instructions, syscalls, faults, diskReads } = stats;

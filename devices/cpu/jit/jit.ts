@@ -91,7 +91,15 @@ const imports: readonly ImportedFunction[] = [
 
 export class Jit {
   readonly threshold: number;
-  readonly statistics: CompilerStatistics = { regions: 0, codeBytes: 0, instructions: 0, exits: 0, compileMillis: 0 };
+  readonly statistics: CompilerStatistics = {
+    regions: 0,
+    codeBytes: 0,
+    liveRegions: 0,
+    liveCodeBytes: 0,
+    instructions: 0,
+    exits: 0,
+    compileMillis: 0,
+  };
   /** core.instructionCount at which waiting blocks are compiled; Infinity while none waits. */
   compileAt = Number.POSITIVE_INFINITY;
   private readonly core: CpuCore;
@@ -110,7 +118,6 @@ export class Jit {
   private readonly byPage = new Map<number, Set<CompiledCode>>();
   private readonly queue: Block[] = [];
   private readonly ungrouped = new Set<number>();
-  private codeBytes = 0;
   /** Where the last call of an interpreter's handler ended the run. */
   private stopped: ExitRecord | null = null;
   /** Instructions that the present run may take. */
@@ -158,7 +165,7 @@ export class Jit {
     const waiting = this.queue.splice(0).filter((block) => block.compiled === null);
     this.compileAt = Number.POSITIVE_INFINITY;
     if (
-      this.codeBytes > CODE_BUDGET_BYTES ||
+      this.statistics.liveCodeBytes > CODE_BUDGET_BYTES ||
       this.functions.length - this.freeNumbers.length + waiting.length > MAXIMUM_FUNCTIONS
     )
       this.blocks.drop(-1);
@@ -296,7 +303,8 @@ export class Jit {
         else known.add(code);
       }
       this.dispatcher.install(number, exports[`f${n}`], region.minimumLeft);
-      this.codeBytes += code.byteLength;
+      this.statistics.liveRegions++;
+      this.statistics.liveCodeBytes += code.byteLength;
       this.statistics.regions++;
       this.statistics.codeBytes += code.byteLength;
     });
@@ -332,7 +340,8 @@ export class Jit {
   private release(code: CompiledCode): void {
     if (code.entry.compiled === code) code.entry.compiled = null;
     this.dispatcher.remove(code.number);
-    this.codeBytes -= code.byteLength;
+    this.statistics.liveRegions--;
+    this.statistics.liveCodeBytes -= code.byteLength;
     for (const { physical } of code.pages) this.byPage.get(physical)?.delete(code);
     // The key of the dispatch cache changes with every drop (BlockCache.drop), so that the number is not called again.
   }

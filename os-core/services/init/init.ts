@@ -8,6 +8,7 @@
 //
 // A child works through a queue of prepared calls; the queue is plain data like everything in the state.
 
+import { ALL_ORDINARY_CAPABILITIES } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import { byteString, bytesOf } from '../../sdk/bytes.ts';
@@ -94,6 +95,7 @@ function becomeDaemon(state: InitState, command: readonly string[]): void {
   state.steps = [
     { request: request.newSession(), essential: '' },
     ...descriptorSteps(['/dev/null', '/dev/null', '/dev/null']),
+    { request: call(SystemCall.euroos_capability_drop, ALL_ORDINARY_CAPABILITIES), essential: 'drop rights' },
   ];
 }
 
