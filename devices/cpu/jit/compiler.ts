@@ -11,19 +11,30 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import { MXCSR, RIP_LOW } from '../state-layout.ts';
+import { arithmeticEmitters } from './emit-arithmetic.ts';
 import { pushCondition, pushZero } from './emit-conditions.ts';
 import { floatEmitters } from './emit-float.ts';
-import { type Emitter, integerEmitters } from './emit-integer.ts';
+import { moveEmitters } from './emit-moves.ts';
+import { multiplyEmitters } from './emit-multiply.ts';
+import { shiftEmitters } from './emit-shifts.ts';
 import { sseEmitters } from './emit-sse.ts';
 import { KIND_DYNAMIC } from './flag-kinds.ts';
 import { type FlowStructure, structureFlow } from './flow.ts';
 import type { JumpTable } from './jump-table.ts';
+import type { Emitter } from './place.ts';
 import { Ending, type Region, type RegionBlock, type RegionTarget } from './region.ts';
 import { type BlockPlan, type ExitRecord, Translator, type TranslatorOptions } from './translator.ts';
 import { type Code, type FunctionBody, I32, I64, NO_RESULT, Op, V128 } from './wasm.ts';
 
 const emitters: ReadonlyMap<string, Emitter> = new Map(
-  Object.entries({ ...integerEmitters, ...sseEmitters, ...floatEmitters }),
+  Object.entries({
+    ...arithmeticEmitters,
+    ...moveEmitters,
+    ...shiftEmitters,
+    ...multiplyEmitters,
+    ...sseEmitters,
+    ...floatEmitters,
+  }),
 );
 
 /** Operations that compiled code executes itself (in some form); for tests and the coverage list. */

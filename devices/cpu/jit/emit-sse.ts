@@ -3,7 +3,7 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import { CF, ZF } from '../interpreter/flags.ts';
-import type { Emitter } from './emit-integer.ts';
+import type { Emitter } from './place.ts';
 import type { Translator } from './translator.ts';
 import { I64, Op, V128 } from './wasm.ts';
 
