@@ -157,6 +157,8 @@ export interface CompilerStatistics {
   instructions: number;
   /** Times that compiled code left an instruction to the interpreter. */
   exits: number;
+  /** Regions that the WebAssembly engine did not take: mistakes of the compiler, left to the interpreter. Tests want 0. */
+  refused: number;
   /** Host time spent compiling; 0 if nobody lent a stopwatch. */
   compileMillis: number;
 }

@@ -67,6 +67,7 @@ const NO_COMPILER: CompilerStatistics = {
   liveCodeBytes: 0,
   instructions: 0,
   exits: 0,
+  refused: 0,
   compileMillis: 0,
 };
 

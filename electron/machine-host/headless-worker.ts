@@ -119,6 +119,7 @@ function figuresOf(session: Session): RunFigures {
     jitCompileMs: compiler.compileMillis,
     jitInstructions: compiler.instructions,
     jitExits: compiler.exits,
+    jitRefused: compiler.refused,
     ...counters,
     bootServiceCallsAfterExit: machine.bootServiceCallsAfterExit,
     // Hashing all memory takes a while: only for those who look at it.

@@ -69,6 +69,7 @@ export interface RunFigures {
   /** Instructions that compiled code retired, and how often it left one to the interpreter. */
   jitInstructions: number;
   jitExits: number;
+  jitRefused: number;
   jitCodeBytes: number;
   /** What of it was held at the end. */
   jitLiveRegions: number;

@@ -113,6 +113,7 @@ class RegionCompiler {
     code.op(Op.block);
     code.op(I32);
     this.labels.push({ kind: 'other', node: -1 });
+    t.leaveDepth = 0;
     if (flow.root === blocks.length) this.nextLocal = t.newLocal(I32);
     this.emitTree(flow.root);
     code.op(Op.unreachable);

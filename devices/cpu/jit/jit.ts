@@ -30,6 +30,8 @@ const QUEUE_INSTRUCTIONS = 20_000;
 const LONGEST_RUN = 1_000_000;
 /** A shared look-up that fails so often is split into one for each access. */
 const SHARED_FAILURES = 24;
+/** A count of runs that never reaches the threshold. */
+const NEVER_AGAIN = -0x40000000;
 /** Unknown targets of indirect jumps after which a region is compiled anew with them. */
 const UNKNOWN_TARGETS = 40;
 /** An entry's region is compiled anew so often at most. */
@@ -98,6 +100,7 @@ export class Jit {
     liveCodeBytes: 0,
     instructions: 0,
     exits: 0,
+    refused: 0,
     compileMillis: 0,
   };
   /** core.instructionCount at which waiting blocks are compiled; Infinity while none waits. */
@@ -291,7 +294,20 @@ export class Jit {
       type: { parameters: [], results: [I32] },
       functions: compilations.map(({ region }) => region.body),
     });
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.environment });
+    let module: WebAssembly.Module;
+    try {
+      module = new WebAssembly.Module(bytes);
+    } catch (error) {
+      // A mistake in one region must not take the guest down: it stays with the interpreter, and is counted.
+      if ((error as Error).name !== 'CompileError') throw error;
+      if (compilations.length > 1) for (const one of compilations) this.instantiate([one]);
+      else {
+        this.statistics.refused++;
+        compilations[0].entry.count = NEVER_AGAIN;
+      }
+      return;
+    }
+    const { exports } = new WebAssembly.Instance(module, { env: this.environment });
     compilations.forEach(({ entry, pages, region }, n) => {
       const number = this.freeNumbers.pop() ?? this.functions.length;
       const code = new CompiledCode(entry, number, pages, region);

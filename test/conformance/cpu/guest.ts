@@ -148,6 +148,7 @@ export class Guest {
     );
     if (cpu.interruptReturn() !== TrapKind.budget) throw new Error('oracle: IRET into the snippet failed');
     const kind = cpu.run(BUDGET);
+    if (cpu.compilerStatistics.refused > 0) throw new Error('oracle: the compiler wrote a module that is not valid');
     if (kind !== TrapKind.interrupt) throw new Error(`oracle: the snippet ended with trap kind ${kind}`);
     this.store(output, to);
   }
