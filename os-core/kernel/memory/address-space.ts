@@ -11,9 +11,9 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
-import { PENDING } from '../syscalls/handler.ts';
 import { Area, type AreaBacking, Protection } from './area.ts';
 import { FRAME_BYTES } from './frames.ts';
+import { pageFault, populate } from './page-fault.ts';
 import {
   allocateZeroed,
   ensureEntry,
@@ -24,6 +24,7 @@ import {
   PageFlag,
   writeEntry,
 } from './page-tables.ts';
+import { highOfEntry, lowOfEntry, replaceEntry, StaleTranslations } from './translations.ts';
 
 /** End of what programs may map: the last page below the non-canonical hole stays free (SYSRET, SDM vol. 2). */
 export const USER_MAP_END = 0x7fff_ffff_f000;
@@ -31,9 +32,6 @@ export const USER_MAP_END = 0x7fff_ffff_f000;
 export const USER_MAP_START = 0x1_0000;
 /** As vm.max_map_count. */
 export const MAX_AREAS = 65530;
-
-/** fault(): the page lies beyond the end of the file (SIGBUS). */
-export const BUS_ERROR = -Errno.EIO;
 
 export class AddressSpace {
   readonly root: number;
@@ -202,6 +200,7 @@ export class AddressSpace {
       template.label,
     );
     if (result < 0) return result;
+    const stale = new StaleTranslations();
     let full = false;
     forEachPresent(memory, this.root, start, start + moved, (entry, address) => {
       const target = full ? 0 : ensureEntry(memory, kernel.frames, this.root, destination + (address - start));
@@ -210,8 +209,9 @@ export class AddressSpace {
         return;
       }
       writeEntry(memory, target, memory.read32(entry), memory.read32(entry + 4));
-      writeEntry(memory, entry, 0, 0);
+      if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
     });
+    stale.drop(kernel, this);
     if (full) {
       // Put back what went over, so that nothing is lost.
       forEachPresent(memory, this.root, destination, destination + moved, (entry, address) => {
@@ -223,21 +223,19 @@ export class AddressSpace {
       return -Errno.ENOMEM;
     }
     this.unmap(kernel, start, start + oldLength);
-    this.invalidateAll(kernel);
     return destination;
   }
 
   /** Frees the present pages of a range; the areas stay (MADV_DONTNEED). */
   dropPages(kernel: Kernel, start: number, end: number): void {
     const { memory } = kernel.machine;
-    let dropped = 0;
+    const stale = new StaleTranslations();
     forEachPresent(memory, this.root, start, end, (entry, address) => {
       kernel.frames.release(entryFrame(memory.read32(entry)));
-      writeEntry(memory, entry, 0, 0);
-      if (++dropped <= 16) this.invalidate(kernel, address);
+      if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
+      this.residentPages--;
     });
-    this.residentPages -= dropped;
-    if (dropped > 16) this.invalidateAll(kernel);
+    stale.drop(kernel, this);
   }
 
   /**
@@ -248,167 +246,47 @@ export class AddressSpace {
     if (this.areas.length + 2 > MAX_AREAS) return -Errno.ENOMEM;
     this.split(start);
     this.split(end);
-    const result = this.protectSplit(kernel, start, end, protection);
+    const stale = new StaleTranslations();
+    const result = this.protectSplit(kernel, start, end, protection, stale);
+    stale.drop(kernel, this);
     this.joinAround(start, end);
     return result;
   }
 
   /** `start` and `end` are borders of areas. */
-  private protectSplit(kernel: Kernel, start: number, end: number, protection: number): number {
+  private protectSplit(
+    kernel: Kernel,
+    start: number,
+    end: number,
+    protection: number,
+    stale: StaleTranslations,
+  ): number {
     let address = start;
     for (let index = this.indexFor(start); address < end; index++) {
       const area = this.areas[index];
       if (area === undefined || area.start > address) return -Errno.ENOMEM;
       area.changeProtection(protection);
-      this.applyProtection(kernel, area);
+      this.applyProtection(kernel, area, stale);
       address = area.end;
     }
     return 0;
   }
 
-  private applyProtection(kernel: Kernel, area: Area): void {
+  private applyProtection(kernel: Kernel, area: Area, stale: StaleTranslations): void {
     const { memory } = kernel.machine;
-    let changed = 0;
     forEachPresent(memory, this.root, area.start, area.end, (entry, address) => {
-      const frame = entryFrame(memory.read32(entry));
-      const keep = memory.read32(entry) & (PageFlag.accessed | PageFlag.dirty);
+      const low = memory.read32(entry);
+      const frame = entryFrame(low);
       const writable =
         (area.protection & Protection.write) !== 0 && (area.isShared || kernel.frames.users(frame) === 1);
-      this.enter(kernel, entry, frame, area.protection, writable, keep);
-      if (++changed <= 16) this.invalidate(kernel, address);
+      const newLow = lowOfEntry(frame, area.protection, writable, low & (PageFlag.accessed | PageFlag.dirty));
+      if (replaceEntry(memory, entry, newLow, highOfEntry(area.protection))) stale.note(address);
     });
-    if (changed > 16) this.invalidateAll(kernel);
   }
 
-  private enter(
-    kernel: Kernel,
-    entry: number,
-    frame: number,
-    protection: number,
-    writable: boolean,
-    keep: number,
-  ): void {
-    // A page without any right stays in the tables, unreachable from ring 3.
-    const user = protection === Protection.none ? 0 : PageFlag.user;
-    const low = frame | PageFlag.present | user | (writable ? PageFlag.writable : 0) | keep;
-    writeEntry(kernel.machine.memory, entry, low, (protection & Protection.execute) !== 0 ? 0 : PageFlag.noExecuteHigh);
-  }
-
-  private invalidate(kernel: Kernel, address: number): void {
-    if (kernel.loadedAddressSpace === this) kernel.machine.cpu.invalidatePage(BigInt(address));
-  }
-  private invalidateAll(kernel: Kernel): void {
-    if (kernel.loadedAddressSpace === this) kernel.machine.cpu.writeControl(3, BigInt(this.root));
-  }
-
-  /**
-   * Makes the page of `address` accessible as asked, if its area allows it.
-   * 0; -EFAULT not mapped or not allowed; BUS_ERROR beyond the file; -ENOMEM RAM full; PENDING waits for the disk.
-   */
+  /** Makes the page of `address` accessible as asked, see page-fault.ts. */
   fault(kernel: Kernel, task: Task, address: number, writing: boolean, fetching: boolean): number {
-    const area = this.find(address);
-    if (area === null) return -Errno.EFAULT;
-    const needed = writing ? Protection.write : fetching ? Protection.execute : Protection.none;
-    // x86 has no write-only or execute-only pages: any right lets a program read.
-    if (area.protection === Protection.none || (area.protection & needed) !== needed) return -Errno.EFAULT;
-    const { memory } = kernel.machine;
-    const page = address - (address % FRAME_BYTES);
-    const entry = ensureEntry(memory, kernel.frames, this.root, page);
-    if (entry === 0) return -Errno.ENOMEM;
-    const low = memory.read32(entry);
-    if ((low & PageFlag.present) === 0) {
-      const result = this.bringIn(kernel, task, area, page, entry, writing);
-      if (result === 0) task.process.minorFaults++;
-      return result;
-    }
-    if (writing && (low & PageFlag.writable) === 0) {
-      const frame = entryFrame(low);
-      if (area.backing.sharedFile) {
-        // The file learns that this page is about to change.
-        const result = area.backing.file?.sharedFrame?.(kernel, task, area.backingPage(page), true) ?? -Errno.ENODEV;
-        if (result < 0) return result === PENDING ? PENDING : BUS_ERROR;
-        this.enter(kernel, entry, result, area.protection, true, PageFlag.accessed | PageFlag.dirty);
-        kernel.frames.release(frame);
-      } else if (area.isShared || kernel.frames.users(frame) === 1) {
-        this.enter(kernel, entry, frame, area.protection, true, PageFlag.accessed | PageFlag.dirty);
-      } else {
-        const copy = kernel.frames.allocate();
-        if (copy === 0) return -Errno.ENOMEM;
-        memory.writeBytes(copy, memory.bytes.subarray(frame, frame + FRAME_BYTES));
-        this.enter(kernel, entry, copy, area.protection, true, PageFlag.accessed | PageFlag.dirty);
-        kernel.frames.release(frame);
-      }
-    }
-    this.invalidate(kernel, page);
-    return 0;
-  }
-
-  private bringIn(kernel: Kernel, task: Task, area: Area, page: number, entry: number, writing: boolean): number {
-    const { memory } = kernel.machine;
-    const mayWrite = (area.protection & Protection.write) !== 0;
-    let frame = 0;
-    let writable = mayWrite;
-    if (area.backing.sharedPages !== null) {
-      frame = area.backing.sharedPages.frame(kernel, area.backingPage(page));
-      if (frame !== 0) kernel.frames.retain(frame);
-    } else if (area.backing.file === null) {
-      frame = allocateZeroed(memory, kernel.frames);
-    } else if (area.backing.sharedFile) {
-      const result = area.backing.file.sharedFrame?.(kernel, task, area.backingPage(page), writing) ?? -Errno.ENODEV;
-      if (result === PENDING) return PENDING;
-      if (result < 0) return BUS_ERROR;
-      frame = result;
-      // The first write must be seen by the file: read faults map it read-only.
-      writable = mayWrite && writing;
-    } else {
-      const wanted = Math.min(FRAME_BYTES, Math.max(0, area.backing.fileBytes - (page - area.start)));
-      const resident =
-        wanted === FRAME_BYTES && !writing ? (area.backing.file.residentFrame?.(area.backingPage(page)) ?? 0) : 0;
-      if (resident !== 0 && kernel.frames.canRetain(resident)) {
-        kernel.frames.retain(resident);
-        frame = resident;
-        writable = false;
-      } else {
-        frame = allocateZeroed(memory, kernel.frames);
-        if (frame === 0) return -Errno.ENOMEM;
-        const result = this.readPage(kernel, task, area, page, frame, wanted);
-        if (result !== 0) {
-          kernel.frames.release(frame);
-          return result;
-        }
-      }
-    }
-    if (frame === 0) return -Errno.ENOMEM;
-    this.enter(kernel, entry, frame, area.protection, writable, PageFlag.accessed | (writing ? PageFlag.dirty : 0));
-    this.residentPages++;
-    return 0;
-  }
-
-  private readPage(kernel: Kernel, task: Task, area: Area, page: number, frame: number, wanted: number): number {
-    const { file, fileOffset, fileBytes } = area.backing;
-    if (wanted === 0 || file === null) return 0;
-    const target = new Uint8Array(wanted);
-    const count = file.readInto(kernel, task, fileOffset + (page - area.start), target);
-    if (count === PENDING) return PENDING;
-    // A page wholly beyond the end of the file is no page (mmap(2), SIGBUS); an ELF segment's file part was checked at exec.
-    if (count < 0 || (count === 0 && fileBytes === Infinity)) return BUS_ERROR;
-    kernel.machine.memory.writeBytes(frame, target.subarray(0, count));
-    return 0;
-  }
-
-  /** Brings in every page of [address, address + length): 0, -EFAULT or PENDING. */
-  populate(kernel: Kernel, task: Task, address: number, length: number, writing: boolean): number {
-    const { memory } = kernel.machine;
-    const first = address - (address % FRAME_BYTES);
-    for (let page = first; page < address + length; page += FRAME_BYTES) {
-      const entry = findEntry(memory, this.root, page);
-      const low = entry === 0 ? 0 : memory.read32(entry);
-      const enough = PageFlag.present | PageFlag.user | (writing ? PageFlag.writable : 0);
-      if ((low & enough) === enough) continue;
-      const result = this.fault(kernel, task, page, writing, false);
-      if (result !== 0) return result === PENDING ? PENDING : -Errno.EFAULT;
-    }
-    return 0;
+    return pageFault(kernel, task, this, address, writing, fetching);
   }
 
   /** Writes into anonymous memory of a space that need not be loaded (a new program's stack). False when RAM is full or nothing is mapped. */
@@ -416,7 +294,7 @@ export class AddressSpace {
     const { memory } = kernel.machine;
     for (let done = 0; done < bytes.length; ) {
       const at = address + done;
-      if (this.populate(kernel, task, at, 1, true) !== 0) return false;
+      if (populate(kernel, task, this, at, 1, true) !== 0) return false;
       const within = at % FRAME_BYTES;
       const count = Math.min(bytes.length - done, FRAME_BYTES - within);
       const frame = entryFrame(memory.read32(findEntry(memory, this.root, at - within)));
@@ -456,6 +334,7 @@ export class AddressSpace {
     copy.argumentsEnd = this.argumentsEnd;
     copy.environmentStart = this.environmentStart;
     copy.environmentEnd = this.environmentEnd;
+    const stale = new StaleTranslations();
     let full = false;
     for (const area of this.areas) {
       forEachPresent(memory, this.root, area.start, area.end, (entry, address) => {
@@ -479,12 +358,13 @@ export class AddressSpace {
         }
         kernel.frames.retain(frame);
         const shared = area.isShared ? low : low & ~PageFlag.writable;
-        memory.write32(entry, shared);
-        writeEntry(memory, target, shared, memory.read32(entry + 4));
+        const high = memory.read32(entry + 4);
+        if (shared !== low && replaceEntry(memory, entry, shared, high)) stale.note(address);
+        writeEntry(memory, target, shared, high);
         copy.residentPages++;
       });
     }
-    this.invalidateAll(kernel);
+    stale.drop(kernel, this);
     if (full) {
       copy.destroy(kernel);
       return null;

@@ -3,7 +3,7 @@
 //   virtual  47..39 PML4 | 38..30 PDPT | 29..21 PD | 20..12 PT | 11..0 offset
 //   entry    63 NX | 51..12 frame | 7 PS | 6 D | 5 A | 2 U | 1 W | 0 P        (kept as two 32-bit halves; RAM ends below 4 GiB)
 //
-// Rights are decided in the last level: tables themselves are writable and user, as is usual.
+// Rights are decided in the last level: tables themselves are writable and user, as is usual, and accessed from the start.
 
 import type { PhysicalMemory } from '../../../devices/base/physical-memory.ts';
 import { FRAME_BYTES, type FrameAllocator } from './frames.ts';
@@ -63,7 +63,7 @@ export function ensureEntry(
     }
     const next = allocateZeroed(memory, frames);
     if (next === 0) return 0;
-    memory.write32(entry, next | PageFlag.present | PageFlag.writable | PageFlag.user);
+    memory.write32(entry, next | PageFlag.present | PageFlag.writable | PageFlag.user | PageFlag.accessed);
     memory.write32(entry + 4, 0);
     table = next;
   }

@@ -11,6 +11,7 @@ import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
+import { populate } from './page-fault.ts';
 
 /** First address above the user half. */
 export const USER_END = 0x8000_0000_0000;
@@ -57,7 +58,7 @@ export class UserMemory {
     if (length === 0) return 0;
     const space = task.process.addressSpace;
     if (space === null) return -Errno.EFAULT;
-    return space.populate(this.kernel, task, address, length, writing);
+    return populate(this.kernel, task, space, address, length, writing);
   }
 
   /** A zero-terminated string as bytes without the zero; -EFAULT, PENDING, or -ENAMETOOLONG if no zero is among `maximumBytes`. */

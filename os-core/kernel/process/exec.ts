@@ -12,6 +12,7 @@ import type { Kernel } from '../kernel.ts';
 import { AddressSpace, USER_MAP_END } from '../memory/address-space.ts';
 import { anonymousBacking, Protection } from '../memory/area.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
+import { mapResident } from '../memory/page-fault.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { resetRegisters } from '../traps/saved-registers.ts';
 import { type ElfPlan, MAX_HEADER_BYTES, parseElf } from './elf.ts';
@@ -36,6 +37,8 @@ const COPY_COST_PER_BYTE = 0.25;
 const DEVICE_HASH_BYTES = 256 * 1024;
 const STACK_BYTES = 8 * 1024 * 1024;
 const STACK_GUARD_BYTES = 1024 * 1024;
+/** As much code of a program is mapped at exec; what is beyond comes by fault-around. */
+const TEXT_AT_ONCE_BYTES = 1024 * 1024;
 /** Where position-independent programs lie, before randomisation. */
 const PROGRAM_BASE = 0x5555_5555_4000;
 
@@ -266,11 +269,16 @@ function startElf(kernel: Kernel, task: Task, progress: ExecProgress, image: Pro
         : {
             file: image,
             fileOffset: segment.fileOffset - skew,
-            fileBytes: segment.fileBytes + skew,
+            // Without zeroes behind it the last page is the file's, as on Linux: all who run it share it.
+            fileBytes: segment.fileBytes === segment.memoryBytes ? to - from : segment.fileBytes + skew,
             sharedPages: null,
             sharedFile: false,
           };
     if (space.map(kernel, from, to, segment.protection, backing) < 0) return fail(Errno.ENOMEM);
+    // Code is there before it is asked for: no faults, and the same frames for all who run it.
+    const area = space.find(from);
+    if ((segment.protection & Protection.execute) !== 0 && area !== null)
+      mapResident(kernel, space, area, from, Math.min(to, from + TEXT_AT_ONCE_BYTES));
   }
   const stackTop = USER_MAP_END - randomPages(kernel, 22);
   const stackStart = stackTop - STACK_BYTES;
@@ -316,9 +324,10 @@ function startElf(kernel: Kernel, task: Task, progress: ExecProgress, image: Pro
 function commit(kernel: Kernel, task: Task, progress: ExecProgress, image: ProgramImage, space: AddressSpace): void {
   const { process } = task;
   endOtherTasks(kernel, task);
+  // The new one is loaded before the old one is freed: one CR3 write.
+  kernel.scheduler.loadAddressSpace(kernel, space);
   dropAddressSpace(kernel, process);
   process.addressSpace = space;
-  kernel.scheduler.loadAddressSpace(kernel, space);
   kernel.scheduler.forgetProcessorState(task);
   releaseVforkParent(task);
   process.files?.closeOnExec(kernel);

@@ -10,6 +10,7 @@ import type { Kernel } from '../kernel.ts';
 import { USER_MAP_END, USER_MAP_START } from '../memory/address-space.ts';
 import { type AreaBacking, anonymousBacking, Protection, SharedPages } from '../memory/area.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
+import { populate } from '../memory/page-fault.ts';
 import { findEntry } from '../memory/page-tables.ts';
 import { ResourceLimit } from '../process/process.ts';
 import type { Mappable } from '../process/seams.ts';
@@ -261,7 +262,7 @@ function mlock(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const space = task.process.addressSpace;
   if (space === null || !space.covers(start, start + length)) return -Errno.ENOMEM;
   if (length > kernel.frames.freeFrames * FRAME_BYTES) return -Errno.ENOMEM;
-  const result = space.populate(kernel, task, start, length, false);
+  const result = populate(kernel, task, space, start, length, false);
   return result === 0 || result === PENDING ? result : -Errno.ENOMEM;
 }
 

@@ -6,8 +6,9 @@
 import { Errno } from '../../abi/errno.ts';
 import { Signal, SignalCode } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
-import { type AddressSpace, BUS_ERROR } from '../memory/address-space.ts';
+import type { AddressSpace } from '../memory/address-space.ts';
 import { DIRECT_MAP_HIGH, vectorHasErrorCode } from '../memory/kernel-paging.ts';
+import { BUS_ERROR } from '../memory/page-fault.ts';
 import { killForFault } from '../process/signals.ts';
 import { type Task, TaskState } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';

@@ -1,0 +1,214 @@
+// Page faults: an area says what may be at an address, this brings it there.
+//
+//   not present ─► anonymous     a frame of zeroes, this page only
+//               ─► file          the frame that holds that page of the file, shared by all who map it, copy-on-write;
+//                                a read brings in what of its neighbourhood is in RAM as well ("fault-around")
+//   read-only   ─► first write   the only user: becomes writable     several users: gets a copy
+//
+//   fault-around:  |. . . .|. p p p p F p p p . . p p p . p|. . . .|      F faulting, p in RAM, aligned window of 16 pages
+//
+// Executable pages are entered as accessed, so that nothing needs to be written when they are first run; other neighbours are
+// entered as not accessed: the processor does not cache such entries, and replacing one needs no INVLPG (translations.ts).
+
+import { Errno } from '../../abi/errno.ts';
+import type { Kernel } from '../kernel.ts';
+import type { Task } from '../process/task.ts';
+import { PENDING } from '../syscalls/handler.ts';
+import type { AddressSpace } from './address-space.ts';
+import { type Area, Protection } from './area.ts';
+import { FRAME_BYTES } from './frames.ts';
+import { allocateZeroed, ensureEntry, entryFrame, findEntry, PageFlag } from './page-tables.ts';
+import { highOfEntry, lowOfEntry, replaceEntry } from './translations.ts';
+
+/** pageFault: the page lies beyond the end of the file (SIGBUS). */
+export const BUS_ERROR = -Errno.EIO;
+
+/** As Linux' fault_around_bytes. A power of two, so that a window never leaves its page table. */
+const FAULT_AROUND_BYTES = 64 * 1024;
+
+/**
+ * Makes the page of `address` accessible as asked, if its area allows it.
+ * 0; -EFAULT not mapped or not allowed; BUS_ERROR beyond the file; -ENOMEM RAM full; PENDING waits for the disk.
+ */
+export function pageFault(
+  kernel: Kernel,
+  task: Task,
+  space: AddressSpace,
+  address: number,
+  writing: boolean,
+  fetching: boolean,
+): number {
+  const area = space.find(address);
+  if (area === null) return -Errno.EFAULT;
+  const needed = writing ? Protection.write : fetching ? Protection.execute : Protection.none;
+  // x86 has no write-only or execute-only pages: any right lets a program read.
+  if (area.protection === Protection.none || (area.protection & needed) !== needed) return -Errno.EFAULT;
+  const { memory } = kernel.machine;
+  const page = address - (address % FRAME_BYTES);
+  const entry = ensureEntry(memory, kernel.frames, space.root, page);
+  if (entry === 0) return -Errno.ENOMEM;
+  const low = memory.read32(entry);
+  if ((low & PageFlag.present) === 0) {
+    const result = bringIn(kernel, task, space, area, page, entry, writing);
+    if (result === 0) task.process.minorFaults++;
+    return result;
+  }
+  if (writing && (low & PageFlag.writable) === 0) return makeWritable(kernel, task, space, area, page, entry);
+  return 0;
+}
+
+/** Enters a frame with the rights of an area; the processor is told if it must know. */
+function enterPage(
+  kernel: Kernel,
+  space: AddressSpace,
+  entry: number,
+  page: number,
+  frame: number,
+  protection: number,
+  writable: boolean,
+  use: number,
+): void {
+  const { memory, cpu } = kernel.machine;
+  const stale = replaceEntry(memory, entry, lowOfEntry(frame, protection, writable, use), highOfEntry(protection));
+  if (stale && kernel.loadedAddressSpace === space) cpu.invalidatePage(BigInt(page));
+}
+
+/** The first write to a page that is there read-only. */
+function makeWritable(
+  kernel: Kernel,
+  task: Task,
+  space: AddressSpace,
+  area: Area,
+  page: number,
+  entry: number,
+): number {
+  const { memory } = kernel.machine;
+  const frame = entryFrame(memory.read32(entry));
+  const written = PageFlag.accessed | PageFlag.dirty;
+  if (area.backing.sharedFile) {
+    // The file learns that this page is about to change.
+    const result = area.backing.file?.sharedFrame?.(kernel, task, area.backingPage(page), true) ?? -Errno.ENODEV;
+    if (result < 0) return result === PENDING ? PENDING : BUS_ERROR;
+    enterPage(kernel, space, entry, page, result, area.protection, true, written);
+    kernel.frames.release(frame);
+  } else if (area.isShared || kernel.frames.users(frame) === 1) {
+    enterPage(kernel, space, entry, page, frame, area.protection, true, written);
+  } else {
+    const copy = kernel.frames.allocate();
+    if (copy === 0) return -Errno.ENOMEM;
+    memory.writeBytes(copy, memory.bytes.subarray(frame, frame + FRAME_BYTES));
+    enterPage(kernel, space, entry, page, copy, area.protection, true, written);
+    kernel.frames.release(frame);
+  }
+  return 0;
+}
+
+function bringIn(
+  kernel: Kernel,
+  task: Task,
+  space: AddressSpace,
+  area: Area,
+  page: number,
+  entry: number,
+  writing: boolean,
+): number {
+  const { memory } = kernel.machine;
+  const mayWrite = (area.protection & Protection.write) !== 0;
+  let frame = 0;
+  let writable = mayWrite;
+  if (area.backing.sharedPages !== null) {
+    frame = area.backing.sharedPages.frame(kernel, area.backingPage(page));
+    if (frame !== 0) kernel.frames.retain(frame);
+  } else if (area.backing.file === null) {
+    frame = allocateZeroed(memory, kernel.frames);
+  } else if (area.backing.sharedFile) {
+    const result = area.backing.file.sharedFrame?.(kernel, task, area.backingPage(page), writing) ?? -Errno.ENODEV;
+    if (result === PENDING) return PENDING;
+    if (result < 0) return BUS_ERROR;
+    frame = result;
+    // The first write must be seen by the file: read faults map it read-only.
+    writable = mayWrite && writing;
+  } else {
+    if (!writing && residentFrame(kernel, area, page) !== 0) {
+      const start = page - (page % FAULT_AROUND_BYTES);
+      mapResident(kernel, space, area, start, start + FAULT_AROUND_BYTES);
+      return 0;
+    }
+    frame = allocateZeroed(memory, kernel.frames);
+    if (frame === 0) return -Errno.ENOMEM;
+    const result = readPage(kernel, task, area, page, frame);
+    if (result !== 0) {
+      kernel.frames.release(frame);
+      return result;
+    }
+  }
+  if (frame === 0) return -Errno.ENOMEM;
+  const use = PageFlag.accessed | (writing ? PageFlag.dirty : 0);
+  enterPage(kernel, space, entry, page, frame, area.protection, writable, use);
+  space.residentPages++;
+  return 0;
+}
+
+/** Bytes of a page of a private file area that come from the file; the rest is zero. */
+const fileBytesOf = (area: Area, page: number): number =>
+  Math.min(FRAME_BYTES, Math.max(0, area.backing.fileBytes - (page - area.start)));
+
+/** The frame in RAM that is exactly this page of a private file area, 0 if there is none. */
+function residentFrame(kernel: Kernel, area: Area, page: number): number {
+  if (fileBytesOf(area, page) !== FRAME_BYTES) return 0;
+  const frame = area.backing.file?.residentFrame?.(area.backingPage(page)) ?? 0;
+  return frame !== 0 && kernel.frames.canRetain(frame) ? frame : 0;
+}
+
+/** Enters what is in RAM of [start, end) and of a private file area, read-only. Pages for which there is no table are left to later faults. */
+export function mapResident(kernel: Kernel, space: AddressSpace, area: Area, start: number, end: number): void {
+  if (area.backing.file?.residentFrame === undefined || area.protection === Protection.none) return;
+  const { memory } = kernel.machine;
+  const use = (area.protection & Protection.execute) !== 0 ? PageFlag.accessed : 0;
+  const last = Math.min(end, area.end);
+  for (let page = Math.max(start, area.start); page < last; page += FRAME_BYTES) {
+    const entry = ensureEntry(memory, kernel.frames, space.root, page);
+    if (entry === 0) return;
+    if ((memory.read32(entry) & PageFlag.present) !== 0) continue;
+    const frame = residentFrame(kernel, area, page);
+    if (frame === 0) continue;
+    kernel.frames.retain(frame);
+    enterPage(kernel, space, entry, page, frame, area.protection, false, use);
+    space.residentPages++;
+  }
+}
+
+function readPage(kernel: Kernel, task: Task, area: Area, page: number, frame: number): number {
+  const { file, fileOffset, fileBytes } = area.backing;
+  const wanted = fileBytesOf(area, page);
+  if (wanted === 0 || file === null) return 0;
+  const target = new Uint8Array(wanted);
+  const count = file.readInto(kernel, task, fileOffset + (page - area.start), target);
+  if (count === PENDING) return PENDING;
+  // A page wholly beyond the end of the file is no page (mmap(2), SIGBUS); an ELF segment's file part was checked at exec.
+  if (count < 0 || (count === 0 && fileBytes === Infinity)) return BUS_ERROR;
+  kernel.machine.memory.writeBytes(frame, target.subarray(0, count));
+  return 0;
+}
+
+/** Brings in every page of [address, address + length): 0, -EFAULT or PENDING. */
+export function populate(
+  kernel: Kernel,
+  task: Task,
+  space: AddressSpace,
+  address: number,
+  length: number,
+  writing: boolean,
+): number {
+  const { memory } = kernel.machine;
+  const first = address - (address % FRAME_BYTES);
+  const enough = PageFlag.present | PageFlag.user | (writing ? PageFlag.writable : 0);
+  for (let page = first; page < address + length; page += FRAME_BYTES) {
+    const entry = findEntry(memory, space.root, page);
+    const low = entry === 0 ? 0 : memory.read32(entry);
+    if ((low & enough) === enough) continue;
+    const result = pageFault(kernel, task, space, page, writing, false);
+    if (result !== 0) return result === PENDING ? PENDING : -Errno.EFAULT;
+  }
+  return 0;
+}
