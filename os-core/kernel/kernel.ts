@@ -37,6 +37,7 @@ import { Timers } from './time/timers.ts';
 import { DescriptorTables } from './traps/descriptor-tables.ts';
 import { Interrupts } from './traps/interrupts.ts';
 import { panicReport } from './traps/panic.ts';
+import { PageCache } from './vfs/page-cache.ts';
 
 /** A part of the kernel outside the core (vfs, drivers, network): its calls and its start at boot. */
 export interface Subsystem {
@@ -74,6 +75,7 @@ export class KernelState {
   readonly processes: ProcessTable = new ProcessTable();
   readonly futexes: Futexes = new Futexes();
   readonly programs: ProgramCache = new ProgramCache();
+  readonly pageCache: PageCache = new PageCache();
   readonly security: SecurityRecord = new SecurityRecord();
   /** State of subsystems by name: 'vfs', 'drivers', 'network' … */
   readonly services: Map<string, object> = new Map();
@@ -169,6 +171,14 @@ export class Kernel {
   /** One line on the serial log and in the ring. */
   log(line: string): void {
     this.state.log.write(this, this.machine.nowNanos(), line);
+  }
+
+  /** RAM is full: gives back what can be read again. False if there was nothing. */
+  reclaimMemory(): boolean {
+    const before = this.frames.freeFrames;
+    this.state.programs.trim(this, 0);
+    this.state.pageCache.reclaim(this);
+    return this.frames.freeFrames > before;
   }
 
   /** Everything that changes, as bytes; restoreKernel (snapshot.ts) reads them. */

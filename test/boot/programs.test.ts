@@ -31,6 +31,7 @@ describe('unmodified musl static-PIE programs', () => {
   for (const [name, ids] of [
     ['numbers', 'E29'],
     ['memory', 'E29'],
+    ['mappings', 'E24 L2 L3'],
     ['files', 'E21 E28'],
     ['processes', 'E23 E28 E56'],
     ['threads', 'E30'],
@@ -48,7 +49,9 @@ describe('unmodified musl static-PIE programs', () => {
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);
-      const result = await euroosRun(['--add', `${path.join(programs, name)}:/bin/${name}`, '--cwd', '/tmp'], [name]);
+      // mappings: one file on the disk, one in memory.
+      const cwd = name === 'mappings' ? '/home/user' : '/tmp';
+      const result = await euroosRun(['--add', `${path.join(programs, name)}:/bin/${name}`, '--cwd', cwd], [name]);
       expect(result.stdout).toBe(expected.stdout);
       expect(result.status).toBe(expected.status);
     });

@@ -10,6 +10,7 @@ import { assert } from '../../../devices/base/assert.ts';
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { type Process, ResourceLimit } from '../process/process.ts';
 import type { Task } from '../process/task.ts';
 import { Area, type AreaBacking, Protection } from './area.ts';
 import { FRAME_BYTES } from './frames.ts';
@@ -30,6 +31,8 @@ import { highOfEntry, lowOfEntry, replaceEntry, StaleTranslations } from './tran
 export const USER_MAP_END = 0x7fff_ffff_f000;
 /** mmap_min_addr: null pointers fault. */
 export const USER_MAP_START = 0x1_0000;
+/** Free space below a stack that grows. */
+export const STACK_GUARD_BYTES = 1024 * 1024;
 /** As vm.max_map_count. */
 export const MAX_AREAS = 65530;
 
@@ -47,6 +50,8 @@ export class AddressSpace {
   argumentsEnd = 0;
   environmentStart = 0;
   environmentEnd = 0;
+  /** mlockall(MCL_FUTURE) */
+  lockFuture = false;
   /** Pages present, for statistics. */
   residentPages = 0;
 
@@ -65,10 +70,27 @@ export class AddressSpace {
   list(): readonly Area[] {
     return this.areas;
   }
-  get mappedBytes(): number {
+  /** The areas that touch [start, end). */
+  areasIn(start: number, end: number): readonly Area[] {
+    const first = this.indexFor(start);
+    let last = first;
+    while (last < this.areas.length && this.areas[last].start < end) last++;
+    return this.areas.slice(first, last);
+  }
+  private sumOf(counts: (area: Area) => boolean): number {
     let sum = 0;
-    for (const area of this.areas) sum += area.end - area.start;
+    for (const area of this.areas) if (counts(area)) sum += area.end - area.start;
     return sum;
+  }
+  get mappedBytes(): number {
+    return this.sumOf(() => true);
+  }
+  /** What RLIMIT_DATA bounds: private, writable, no stack (getrlimit(2)). */
+  get dataBytes(): number {
+    return this.sumOf((area) => !area.isShared && !area.growsDown && (area.protection & Protection.write) !== 0);
+  }
+  get lockedBytes(): number {
+    return this.sumOf((area) => area.locked);
   }
 
   /** Index of the first area that ends above `address`. */
@@ -167,18 +189,52 @@ export class AddressSpace {
     if (!this.overlaps(start, end)) return;
     this.split(start);
     this.split(end);
+    this.dropPages(kernel, start, end);
     const first = this.indexFor(start);
     let count = 0;
     while (first + count < this.areas.length && this.areas[first + count].start < end) count++;
-    const removed = this.areas.splice(first, count);
-    this.dropPages(kernel, start, end);
-    for (const area of removed) area.releaseBacking(kernel);
+    for (const area of this.areas.splice(first, count)) area.releaseBacking(kernel);
+  }
+
+  /** mlock and munlock of [start, end), which is covered. */
+  setLocked(start: number, end: number, locked: boolean): void {
+    this.split(start);
+    this.split(end);
+    for (let index = this.indexFor(start); index < this.areas.length && this.areas[index].start < end; index++)
+      this.areas[index].locked = locked;
+    this.joinAround(start, end);
+  }
+
+  /**
+   * A fault below an area that grows downwards: makes it reach to `address`, unless RLIMIT_STACK or the gap to the area below forbids
+   * it (as Linux' stack_guard_gap: 1 MiB, so that no frame of a function jumps over it unnoticed). null = it stays a fault.
+   */
+  growDown(process: Process, address: number): Area | null {
+    const index = this.indexFor(address);
+    const area = this.areas[index];
+    if (area === undefined || !area.growsDown || area.protection === Protection.none) return null;
+    const start = address - (address % FRAME_BYTES);
+    const below = index === 0 ? USER_MAP_START : this.areas[index - 1].end;
+    const gap = index > 0 && this.areas[index - 1].protection === Protection.none ? 0 : STACK_GUARD_BYTES;
+    if (start - below < gap || start < USER_MAP_START) return null;
+    if (area.end - start > process.limits[ResourceLimit.stack].soft) return null;
+    const limit = process.limits[ResourceLimit.addressSpace].soft;
+    if (limit !== Infinity && this.mappedBytes + area.start - start > limit) return null;
+    area.start = start;
+    return area;
   }
 
   /** Makes an area longer; the range above must be free. */
   extend(area: Area, end: number): void {
     area.end = end;
     this.joinAround(end, end);
+  }
+
+  /** A second mapping of a shared area from `start` on, at `destination`. The new address or -ENOMEM. */
+  duplicate(kernel: Kernel, area: Area, start: number, destination: number, length: number): number {
+    const template = area.part(start, area.end);
+    const result = this.map(kernel, destination, destination + length, template.protection, template.backing);
+    return result < 0 ? result : destination;
   }
 
   /**
@@ -229,12 +285,58 @@ export class AddressSpace {
   /** Frees the present pages of a range; the areas stay (MADV_DONTNEED). */
   dropPages(kernel: Kernel, start: number, end: number): void {
     const { memory } = kernel.machine;
+    this.collectDirty(kernel, null, start, end);
     const stale = new StaleTranslations();
     forEachPresent(memory, this.root, start, end, (entry, address) => {
       kernel.frames.release(entryFrame(memory.read32(entry)));
       if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
       this.residentPages--;
     });
+    stale.drop(kernel, this);
+  }
+
+  /** D bits of shared file areas in [start, end), of one file or all (null), become dirty pages of their files; the entries are clean then. */
+  collectDirty(kernel: Kernel, pages: object | null, start = 0, end = USER_MAP_END): void {
+    const { memory } = kernel.machine;
+    const stale = new StaleTranslations();
+    for (let index = this.indexFor(start); index < this.areas.length && this.areas[index].start < end; index++) {
+      const area = this.areas[index];
+      const { file, sharedFile } = area.backing;
+      if (file === null || !sharedFile || (pages !== null && file.cachedPages !== pages)) continue;
+      forEachPresent(memory, this.root, Math.max(start, area.start), Math.min(end, area.end), (entry, address) => {
+        const low = memory.read32(entry);
+        if ((low & PageFlag.dirty) === 0) return;
+        file.noteDirty?.(area.backingPage(address));
+        if (replaceEntry(memory, entry, low & ~PageFlag.dirty, memory.read32(entry + 4))) stale.note(address);
+      });
+    }
+    stale.drop(kernel, this);
+  }
+
+  /** A file has become shorter: its pages from `firstPage` on go, private copies as well. */
+  dropFilePages(kernel: Kernel, pages: object, firstPage: number): void {
+    for (const area of this.areas) {
+      if (area.backing.file?.cachedPages !== pages) continue;
+      const from = area.start + firstPage * FRAME_BYTES - area.backing.fileOffset;
+      if (from < area.end) this.dropPages(kernel, Math.max(area.start, from), area.end);
+    }
+  }
+
+  /** Takes pages of a file out that can be read again: those of private areas that are no copies. */
+  dropCleanPages(kernel: Kernel, pages: object): void {
+    const { memory } = kernel.machine;
+    const stale = new StaleTranslations();
+    for (const area of this.areas) {
+      const { file } = area.backing;
+      if (file?.cachedPages !== pages || area.isShared) continue;
+      forEachPresent(memory, this.root, area.start, area.end, (entry, address) => {
+        const frame = entryFrame(memory.read32(entry));
+        if (frame !== file.residentFrame?.(area.backingPage(address))) return;
+        if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
+        kernel.frames.release(frame);
+        this.residentPages--;
+      });
+    }
     stale.drop(kernel, this);
   }
 
@@ -383,4 +485,4 @@ export class AddressSpace {
     freeTables(kernel.machine.memory, kernel.frames, this.root);
   }
 }
-registerClass('AddressSpace', 1, AddressSpace);
+registerClass('AddressSpace', 2, AddressSpace);

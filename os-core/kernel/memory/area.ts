@@ -63,6 +63,10 @@ export class Area {
   backing: AreaBacking;
   /** '[heap]', '[stack]', … for /proc/PID/maps. */
   label: string;
+  /** Grows downwards at a fault below it (the stack, MAP_GROWSDOWN). */
+  growsDown = false;
+  /** mlock(2) */
+  locked = false;
   /** It was writable at some time: what it holds need not be what its file holds. */
   wasWritable: boolean;
 
@@ -116,6 +120,8 @@ export class Area {
       this.label,
     );
     part.wasWritable = this.wasWritable;
+    part.growsDown = this.growsDown;
+    part.locked = this.locked;
     part.retainBacking();
     return part;
   }
@@ -126,9 +132,11 @@ export class Area {
       this.end === next.start &&
       this.protection === next.protection &&
       this.label === next.label &&
+      this.locked === next.locked &&
+      !next.growsDown &&
       this.isAnonymous &&
       next.isAnonymous
     );
   }
 }
-registerClass('Area', 2, Area);
+registerClass('Area', 3, Area);

@@ -1,7 +1,7 @@
 // Page faults: an area says what may be at an address, this brings it there.
 //
 //   not present ─► anonymous     a frame of zeroes, this page only
-//               ─► file          the frame that holds that page of the file, shared by all who map it, copy-on-write;
+//               ─► file          the frame that holds that page of the file: shared, or copy-on-write;
 //                                a read brings in what of its neighbourhood is in RAM as well ("fault-around")
 //   read-only   ─► first write   the only user: becomes writable     several users: gets a copy
 //
@@ -17,6 +17,7 @@ import { PENDING } from '../syscalls/handler.ts';
 import type { AddressSpace } from './address-space.ts';
 import { type Area, Protection } from './area.ts';
 import { FRAME_BYTES } from './frames.ts';
+import { endLargest } from './out-of-memory.ts';
 import { allocateZeroed, ensureEntry, entryFrame, findEntry, PageFlag } from './page-tables.ts';
 import { highOfEntry, lowOfEntry, replaceEntry } from './translations.ts';
 
@@ -28,7 +29,8 @@ const FAULT_AROUND_BYTES = 64 * 1024;
 
 /**
  * Makes the page of `address` accessible as asked, if its area allows it.
- * 0; -EFAULT not mapped or not allowed; BUS_ERROR beyond the file; -ENOMEM RAM full; PENDING waits for the disk.
+ * 0; -EFAULT not mapped or not allowed; BUS_ERROR beyond the file; PENDING waits for the disk; -ENOMEM RAM full: the task is the one
+ * that gives way, SIGKILL is on its way.
  */
 export function pageFault(
   kernel: Kernel,
@@ -38,7 +40,21 @@ export function pageFault(
   writing: boolean,
   fetching: boolean,
 ): number {
-  const area = space.find(address);
+  let result = attempt(kernel, task, space, address, writing, fetching);
+  while (result === -Errno.ENOMEM && (kernel.reclaimMemory() || endLargest(kernel, task)))
+    result = attempt(kernel, task, space, address, writing, fetching);
+  return result;
+}
+
+function attempt(
+  kernel: Kernel,
+  task: Task,
+  space: AddressSpace,
+  address: number,
+  writing: boolean,
+  fetching: boolean,
+): number {
+  const area = space.find(address) ?? space.growDown(task.process, address);
   if (area === null) return -Errno.EFAULT;
   const needed = writing ? Protection.write : fetching ? Protection.execute : Protection.none;
   // x86 has no write-only or execute-only pages: any right lets a program read.
@@ -53,7 +69,7 @@ export function pageFault(
     if (result === 0) task.process.minorFaults++;
     return result;
   }
-  if (writing && (low & PageFlag.writable) === 0) return makeWritable(kernel, task, space, area, page, entry);
+  if (writing && (low & PageFlag.writable) === 0) return makeWritable(kernel, space, area, page, entry);
   return 0;
 }
 
@@ -74,24 +90,11 @@ function enterPage(
 }
 
 /** The first write to a page that is there read-only. */
-function makeWritable(
-  kernel: Kernel,
-  task: Task,
-  space: AddressSpace,
-  area: Area,
-  page: number,
-  entry: number,
-): number {
+function makeWritable(kernel: Kernel, space: AddressSpace, area: Area, page: number, entry: number): number {
   const { memory } = kernel.machine;
   const frame = entryFrame(memory.read32(entry));
   const written = PageFlag.accessed | PageFlag.dirty;
-  if (area.backing.sharedFile) {
-    // The file learns that this page is about to change.
-    const result = area.backing.file?.sharedFrame?.(kernel, task, area.backingPage(page), true) ?? -Errno.ENODEV;
-    if (result < 0) return result === PENDING ? PENDING : BUS_ERROR;
-    enterPage(kernel, space, entry, page, result, area.protection, true, written);
-    kernel.frames.release(frame);
-  } else if (area.isShared || kernel.frames.users(frame) === 1) {
+  if (area.isShared || kernel.frames.users(frame) === 1) {
     enterPage(kernel, space, entry, page, frame, area.protection, true, written);
   } else {
     const copy = kernel.frames.allocate();
@@ -115,36 +118,39 @@ function bringIn(
   const { memory } = kernel.machine;
   const mayWrite = (area.protection & Protection.write) !== 0;
   let frame = 0;
-  let writable = mayWrite;
   if (area.backing.sharedPages !== null) {
     frame = area.backing.sharedPages.frame(kernel, area.backingPage(page));
     if (frame !== 0) kernel.frames.retain(frame);
   } else if (area.backing.file === null) {
     frame = allocateZeroed(memory, kernel.frames);
-  } else if (area.backing.sharedFile) {
-    const result = area.backing.file.sharedFrame?.(kernel, task, area.backingPage(page), writing) ?? -Errno.ENODEV;
-    if (result === PENDING) return PENDING;
-    if (result < 0) return BUS_ERROR;
-    frame = result;
-    // The first write must be seen by the file: read faults map it read-only.
-    writable = mayWrite && writing;
   } else {
-    if (!writing && residentFrame(kernel, area, page) !== 0) {
+    if (area.backing.file.pageFrame !== undefined) {
+      // Into the page cache first; from there as any page that is in RAM.
+      const result = area.backing.file.pageFrame(kernel, task, area.backingPage(page));
+      if (result === PENDING || result === -Errno.ENOMEM) return result;
+      if (result < 0) return BUS_ERROR;
+      frame = result;
+    }
+    if (area.isShared) {
+      // Whether it is written is read from the D bit.
+      kernel.frames.retain(frame);
+    } else if (!writing && residentFrame(kernel, area, page) !== 0) {
       const start = page - (page % FAULT_AROUND_BYTES);
       mapResident(kernel, space, area, start, start + FAULT_AROUND_BYTES);
       return 0;
-    }
-    frame = allocateZeroed(memory, kernel.frames);
-    if (frame === 0) return -Errno.ENOMEM;
-    const result = readPage(kernel, task, area, page, frame);
-    if (result !== 0) {
-      kernel.frames.release(frame);
-      return result;
+    } else {
+      frame = allocateZeroed(memory, kernel.frames);
+      if (frame === 0) return -Errno.ENOMEM;
+      const result = readPage(kernel, task, area, page, frame);
+      if (result !== 0) {
+        kernel.frames.release(frame);
+        return result;
+      }
     }
   }
   if (frame === 0) return -Errno.ENOMEM;
   const use = PageFlag.accessed | (writing ? PageFlag.dirty : 0);
-  enterPage(kernel, space, entry, page, frame, area.protection, writable, use);
+  enterPage(kernel, space, entry, page, frame, area.protection, mayWrite, use);
   space.residentPages++;
   return 0;
 }

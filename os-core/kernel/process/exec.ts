@@ -9,15 +9,16 @@
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { AddressSpace, USER_MAP_END } from '../memory/address-space.ts';
+import { AddressSpace, STACK_GUARD_BYTES, USER_MAP_END } from '../memory/address-space.ts';
 import { anonymousBacking, Protection } from '../memory/area.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
 import { mapResident } from '../memory/page-fault.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { resetRegisters } from '../traps/saved-registers.ts';
-import { type ElfPlan, MAX_HEADER_BYTES, parseElf } from './elf.ts';
+import { type ElfPlan, MAX_HEADER_BYTES, pageCeiling, parseElf } from './elf.ts';
 import { dropAddressSpace, endOtherTasks, releaseVforkParent } from './exit.ts';
 import type { HashJob } from './hash-engine.ts';
+import { ResourceLimit } from './process.ts';
 import { MAX_PROGRAM_BYTES, ProgramImage } from './program-image.ts';
 import { buildStack, stackBytesNeeded } from './program-stack.ts';
 import type { ProgramFile } from './seams.ts';
@@ -35,8 +36,11 @@ const HASH_COST_PER_BYTE = 4;
 const COPY_COST_PER_BYTE = 0.25;
 /** From here on the way to a device and back is worth it. */
 const DEVICE_HASH_BYTES = 256 * 1024;
-const STACK_BYTES = 8 * 1024 * 1024;
-const STACK_GUARD_BYTES = 1024 * 1024;
+/** What the stack has at first, as on Linux; it grows up to RLIMIT_STACK. */
+const FIRST_STACK_BYTES = 132 * 1024;
+/** Address space kept free for it, whatever the limit says. */
+const LEAST_STACK_SPACE = 8 * 1024 * 1024;
+const MOST_STACK_SPACE = 64 * 1024 ** 3;
 /** As much code of a program is mapped at exec; what is beyond comes by fault-around. */
 const TEXT_AT_ONCE_BYTES = 1024 * 1024;
 /** Where position-independent programs lie, before randomisation. */
@@ -281,12 +285,9 @@ function startElf(kernel: Kernel, task: Task, progress: ExecProgress, image: Pro
       mapResident(kernel, space, area, from, Math.min(to, from + TEXT_AT_ONCE_BYTES));
   }
   const stackTop = USER_MAP_END - randomPages(kernel, 22);
-  const stackStart = stackTop - STACK_BYTES;
-  const stackArea = space.overlaps(stackStart - STACK_GUARD_BYTES, stackTop)
-    ? -1
-    : space.map(kernel, stackStart, stackTop, Protection.read | Protection.write, anonymousBacking, '[stack]');
-  if (stackArea < 0) return fail(Errno.ENOMEM);
-  space.mapTop = stackStart - STACK_GUARD_BYTES - randomPages(kernel, 24);
+  const stackLimit = task.process.limits[ResourceLimit.stack].soft;
+  const stackSpace = Math.min(Math.max(pageCeiling(stackLimit), LEAST_STACK_SPACE), MOST_STACK_SPACE);
+  const stackFloor = stackTop - stackSpace - STACK_GUARD_BYTES;
   space.programBreakStart = plan.end + bias + randomPages(kernel, 13);
   space.programBreak = space.programBreakStart;
 
@@ -302,7 +303,17 @@ function startElf(kernel: Kernel, task: Task, progress: ExecProgress, image: Pro
     programHeaderCount: plan.programHeaderCount,
     credentials: task.process.credentials,
   };
-  if (stackBytesNeeded(contents) > STACK_BYTES / 4) return fail(Errno.E2BIG);
+  const needed = stackBytesNeeded(contents);
+  if (needed > Math.min(stackLimit, LEAST_STACK_SPACE) / 4) return fail(Errno.E2BIG);
+  const stackStart = stackTop - pageCeiling(needed) - FIRST_STACK_BYTES;
+  if (
+    space.overlaps(stackFloor, stackTop) ||
+    space.map(kernel, stackStart, stackTop, Protection.read | Protection.write, anonymousBacking, '[stack]') < 0
+  )
+    return fail(Errno.ENOMEM);
+  const stackArea = space.find(stackStart);
+  if (stackArea !== null) stackArea.growsDown = true;
+  space.mapTop = stackFloor - randomPages(kernel, 24);
   const stack = buildStack(stackTop, contents);
   if (!space.poke(kernel, task, stack.stackPointer, stack.bytes)) return fail(Errno.ENOMEM);
   space.argumentsStart = stack.argumentsStart;

@@ -71,6 +71,7 @@ export function startProgram(kernel: Kernel, program: FirstProgram): Process | n
   process.credentials = program.credentials;
   process.limits[ResourceLimit.stack] = { soft: 8 * 1024 * 1024, hard: Infinity };
   process.limits[ResourceLimit.core] = { soft: 0, hard: Infinity };
+  process.limits[ResourceLimit.lockedMemory] = { soft: 8 * 1024 * 1024, hard: 8 * 1024 * 1024 };
   process.limits[ResourceLimit.openFiles] = { soft: 1024, hard: 4096 };
   const task = newTask(kernel, id, process, TaskKind.program, program.path.split('/').pop() ?? program.path);
   if (task === null) return -Errno.ENOMEM;

@@ -128,3 +128,21 @@ it('D8: a script bears its own name, not that of its interpreter', () => {
   expect([...process.tasks][0].name).toMatch(/^program\d+$/);
   expect(process.executablePath).toBe('/interpreter');
 });
+
+it('L3 L4: when RAM is full the program that holds most of it is ended, by name, and the others go on', () => {
+  const system = createTestSystem();
+  // mmap(0, 1 GiB, rw, private anonymous noreserve); writes to one page after the other for ever.
+  const hog = hex(
+    'b809000000 31ff be00000040 ba03000000 41ba22400000 49c7c0ffffffff 4531c9 0f05' +
+      '4889c3 c60301 4881c300100000 ebf4',
+  );
+  const small = system.start(hex('c604250000410001 f390 ebfc'));
+  const large = system.start(hog);
+  system.runUntil(() => large.state !== 'alive', 100_000, 1_000_000);
+  expect(large.exitStatus & 0x7f).toBe(Signal.SIGKILL);
+  expect(small.state).toBe('alive');
+  expect(system.serialText()).toMatch(/\[memory\] no RAM left: \/program1 \(\d+\) with \d+ KiB is ended$/m);
+  const before = [...small.tasks][0].userInstructions;
+  system.runUntil(() => [...small.tasks][0].userInstructions > before + 1000);
+  expect(system.kernel.frames.freeFrames).toBeGreaterThan(1000);
+});

@@ -30,7 +30,15 @@ export const waitStatus = {
 } as const;
 
 /** getrlimit numbers; limits are pairs, Infinity = RLIM_INFINITY. */
-export const ResourceLimit = { data: 2, stack: 3, core: 4, processes: 6, openFiles: 7, addressSpace: 9 } as const;
+export const ResourceLimit = {
+  data: 2,
+  stack: 3,
+  core: 4,
+  processes: 6,
+  openFiles: 7,
+  lockedMemory: 8,
+  addressSpace: 9,
+} as const;
 export const RESOURCE_LIMITS = 16;
 
 export class Process {

@@ -12,14 +12,19 @@ export interface MappableFile {
   /** Copies file bytes from `offset` into `target`; count of bytes (short only at the end of the file), -errno, or PENDING. */
   readInto(kernel: Kernel, task: Task, offset: number, target: Uint8Array): number;
   /**
-   * MAP_SHARED: physical address of the frame that holds page `pageIndex` (reference counted: the frame is retained for the caller
-   * by kernel.frames.retain), -errno or PENDING. Absent = shared writable mappings are refused with ENODEV.
+   * Physical address of the frame that holds page `pageIndex` for all who map the file, -errno (ENXIO beyond its end) or PENDING.
+   * Absent = pages are read into frames of their own, and shared writable mappings are refused with ENODEV.
    */
-  sharedFrame?(kernel: Kernel, task: Task, pageIndex: number, forWriting: boolean): number;
-  /**
-   * The frame in RAM that holds exactly this page of the file and never changes, 0 if there is none: private mappings share it,
-   * copy-on-write.
-   */
+  pageFrame?(kernel: Kernel, task: Task, pageIndex: number): number;
+  /** The same object for all mappings of one file. */
+  readonly cachedPages?: object | null;
+  /** Shared mappings of it may be written. */
+  readonly writable?: boolean;
+  /** A page was written through a shared mapping: an entry with the D bit goes away or is made clean. */
+  noteDirty?(pageIndex: number): void;
+  /** msync(MS_SYNC): 0, -errno or PENDING. */
+  synchronise?(kernel: Kernel, task: Task): number;
+  /** The frame that holds exactly this page of the file, 0 if it is not in RAM: private mappings share it, copy-on-write. */
   residentFrame?(pageIndex: number): number;
   /** One more / one less mapping refers to this file (keeps an unlinked file's blocks alive). */
   retain(): void;

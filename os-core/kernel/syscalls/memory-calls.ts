@@ -7,12 +7,12 @@ import { Capability } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
-import { USER_MAP_END, USER_MAP_START } from '../memory/address-space.ts';
+import { type AddressSpace, USER_MAP_END, USER_MAP_START } from '../memory/address-space.ts';
 import { type AreaBacking, anonymousBacking, Protection, SharedPages } from '../memory/area.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
-import { populate } from '../memory/page-fault.ts';
+import { mapResident, populate } from '../memory/page-fault.ts';
 import { findEntry } from '../memory/page-tables.ts';
-import { ResourceLimit } from '../process/process.ts';
+import { type Process, ResourceLimit } from '../process/process.ts';
 import type { Mappable } from '../process/seams.ts';
 import type { Task } from '../process/task.ts';
 import { requireCapability } from './dispatch.ts';
@@ -27,6 +27,7 @@ const MapFlag = {
   fixed: 0x10,
   anonymous: 0x20,
   growsDown: 0x100,
+  locked: 0x2000,
   noReserve: 0x4000,
   fixedNoReplace: 0x10_0000,
 } as const;
@@ -86,8 +87,9 @@ function mmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
     start = free ? wanted : space.findGap(rounded);
     if (start === 0) return -Errno.ENOMEM;
   }
-  const limit = task.process.limits[ResourceLimit.addressSpace].soft;
-  if (limit !== Infinity && space.mappedBytes + rounded > limit) return -Errno.ENOMEM;
+  const isData = !shared && (protection & Protection.write) !== 0 && (flags & MapFlag.growsDown) === 0;
+  if (!mayGrow(task.process, space, rounded, isData)) return -Errno.ENOMEM;
+  if ((flags & MapFlag.locked) !== 0 && !mayLock(task.process, space.lockedBytes + rounded)) return -Errno.EAGAIN;
   // An obvious overcommitment is refused at once (Linux' heuristic mode); reservations are not.
   const committed = (protection & Protection.write) !== 0 && (flags & MapFlag.noReserve) === 0;
   if (anonymous && committed && rounded > kernel.machine.memory.sizeBytes) return -Errno.ENOMEM;
@@ -111,17 +113,34 @@ function mmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
       fileOffset: offset,
       fileBytes: Infinity,
       sharedPages: null,
-      sharedFile: shared && mapping.sharedFrame !== undefined,
-      neverWritable: shared && mapping.sharedFrame === undefined,
+      sharedFile: shared && mapping.pageFrame !== undefined,
+      neverWritable: shared && mapping.writable !== true,
     };
-    if (shared && mapping.sharedFrame === undefined && (protection & Protection.write) !== 0) {
+    if (shared && mapping.writable !== true && (protection & Protection.write) !== 0) {
       mapping.release(kernel);
       return -Errno.ENODEV;
     }
   }
   const result = space.map(kernel, start, start + rounded, protection, backing);
-  return result < 0 ? result : start;
+  if (result < 0) return result;
+  const area = space.find(start);
+  if (area !== null && anonymous && !shared && (flags & MapFlag.growsDown) !== 0) area.growsDown = true;
+  if ((flags & MapFlag.locked) !== 0 || space.lockFuture) space.setLocked(start, start + rounded, true);
+  return start;
 }
+
+/** RLIMIT_AS and RLIMIT_DATA allow `bytes` more. */
+function mayGrow(process: Process, space: AddressSpace, bytes: number, isData: boolean): boolean {
+  const all = process.limits[ResourceLimit.addressSpace].soft;
+  const data = process.limits[ResourceLimit.data].soft;
+  return (
+    (all === Infinity || space.mappedBytes + bytes <= all) &&
+    (!isData || data === Infinity || space.dataBytes + bytes <= data)
+  );
+}
+/** RLIMIT_MEMLOCK, which does not bind the superuser. */
+const mayLock = (process: Process, bytes: number): boolean =>
+  process.credentials.userId === 0 || bytes <= process.limits[ResourceLimit.lockedMemory].soft;
 
 function munmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const start = a.unsigned(0);
@@ -173,9 +192,11 @@ function mremap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const area = space.find(start);
   // musl probes its stack this way: EFAULT ends the search, ENOMEM goes on (mapped neighbour).
   if (area === null) return -Errno.EFAULT;
-  if (oldLength === 0) return area.isShared ? -Errno.ENOSYS : -Errno.EINVAL;
+  if (oldLength === 0 && (!area.isShared || (flags & RemapFlag.mayMove) === 0)) return -Errno.EINVAL;
   if (start + oldLength > area.end) return -Errno.EFAULT;
-  if (!fixed) {
+  const isData = !area.isShared && (area.protection & Protection.write) !== 0;
+  if (newLength > oldLength && !mayGrow(task.process, space, newLength - oldLength, isData)) return -Errno.ENOMEM;
+  if (!fixed && oldLength > 0) {
     if (newLength <= oldLength) {
       if (newLength === oldLength) return start;
       if (!space.mayCut(start + newLength, start + oldLength)) return -Errno.ENOMEM;
@@ -194,10 +215,14 @@ function mremap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   if (destination === 0) return -Errno.ENOMEM;
   if (destination < USER_MAP_START || destination + newLength > USER_MAP_END) return -Errno.EINVAL;
   if (destination < start + oldLength && start < destination + newLength) return -Errno.EINVAL;
+  // mremap(2): of nothing, of a shared mapping, a second mapping of the same pages.
+  if (oldLength === 0) return space.duplicate(kernel, area, start, destination, newLength);
   return space.move(kernel, start, oldLength, destination, newLength);
 }
 
-const Advice = { normal: 0, random: 1, sequential: 2, willNeed: 3, dontNeed: 4, free: 8 } as const;
+const Advice = { willNeed: 3, dontNeed: 4, free: 8, populateRead: 22, populateWrite: 23 } as const;
+/** madvise(2): NORMAL RANDOM SEQUENTIAL WILLNEED DONTNEED FREE, (NO)HUGEPAGE, DO(NT)DUMP, COLD PAGEOUT, POPULATE_*. */
+const KNOWN_ADVICE: ReadonlySet<number> = new Set([0, 1, 2, 3, 4, 8, 14, 15, 16, 17, 20, 21, 22, 23]);
 
 function madvise(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const start = a.unsigned(0);
@@ -206,12 +231,44 @@ function madvise(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const space = task.process.addressSpace;
   if (space === null || start % FRAME_BYTES !== 0 || start + length > USER_MAP_END) return -Errno.EINVAL;
   if (length === 0) return 0;
-  const known = advice >= 0 && advice <= 25;
-  if (!known) return -Errno.EINVAL;
-  if (!space.covers(start, start + length)) return -Errno.ENOMEM;
+  if (!KNOWN_ADVICE.has(advice)) return -Errno.EINVAL;
+  const end = start + length;
   // MADV_FREE may keep the old contents until memory is wanted; dropping at once is allowed too.
-  if (advice === Advice.dontNeed || advice === Advice.free) space.dropPages(kernel, start, start + length);
-  return 0;
+  if (advice === Advice.dontNeed || advice === Advice.free) {
+    for (const area of space.areasIn(start, end))
+      if (area.locked || (advice === Advice.free && !area.isAnonymous)) return -Errno.EINVAL;
+    // A hole is told of after the rest is done, as on Linux.
+    space.dropPages(kernel, start, end);
+  }
+  if (!space.covers(start, end)) return -Errno.ENOMEM;
+  if (advice === Advice.willNeed)
+    for (const area of space.areasIn(start, end)) mapResident(kernel, space, area, start, end);
+  if (advice !== Advice.populateRead && advice !== Advice.populateWrite) return 0;
+  if (length > kernel.frames.freeFrames * FRAME_BYTES) return -Errno.ENOMEM;
+  return populate(kernel, task, space, start, length, advice === Advice.populateWrite);
+}
+
+const SyncFlag = { async: 1, invalidate: 2, sync: 4 } as const;
+
+/** Writes what was changed through shared mappings of files; without MS_SYNC the kernel's write-back does it soon. */
+function msync(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const start = a.unsigned(0);
+  const end = start + pageRound(a.unsigned(1));
+  const flags = a.uint(2);
+  const both = SyncFlag.async | SyncFlag.sync;
+  const space = task.process.addressSpace;
+  if (space === null || start % FRAME_BYTES !== 0 || (flags & ~7) !== 0 || (flags & both) === both)
+    return -Errno.EINVAL;
+  if (end > USER_MAP_END) return -Errno.ENOMEM;
+  if ((flags & SyncFlag.invalidate) !== 0)
+    for (const area of space.areasIn(start, end)) if (area.locked) return -Errno.EBUSY;
+  if ((flags & SyncFlag.sync) !== 0)
+    for (const area of space.areasIn(start, end)) {
+      if (!area.backing.sharedFile) continue;
+      const status = area.backing.file?.synchronise?.(kernel, task) ?? 0;
+      if (status !== 0) return status;
+    }
+  return space.covers(start, end) ? 0 : -Errno.ENOMEM;
 }
 
 function mincore(kernel: Kernel, task: Task, a: SystemCallArguments): number {
@@ -226,8 +283,11 @@ function mincore(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   for (let page = 0; page < pages; page += chunk.length) {
     const count = Math.min(chunk.length, pages - page);
     for (let i = 0; i < count; i++) {
-      const entry = findEntry(kernel.machine.memory, space.root, start + (page + i) * FRAME_BYTES);
-      chunk[i] = entry !== 0 ? kernel.machine.memory.read8(entry) & 1 : 0;
+      const address = start + (page + i) * FRAME_BYTES;
+      const entry = findEntry(kernel.machine.memory, space.root, address);
+      const area = space.find(address);
+      const cached = area?.backing.file?.residentFrame?.(area.backingPage(address)) ?? 0;
+      chunk[i] = cached !== 0 || (entry !== 0 && (kernel.machine.memory.read8(entry) & 1) !== 0) ? 1 : 0;
     }
     const result = kernel.userMemory.copyOut(task, vector + page, chunk, 0, count);
     if (result !== 0) return result;
@@ -243,11 +303,12 @@ function brk(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   if (wanted < space.programBreakStart || wanted > USER_MAP_END) return space.programBreak;
   const oldEnd = pageRound(space.programBreak);
   const newEnd = pageRound(wanted);
-  if (wanted - space.programBreakStart > task.process.limits[ResourceLimit.data].soft) return space.programBreak;
   if (newEnd > oldEnd) {
+    if (!mayGrow(task.process, space, newEnd - oldEnd, true)) return space.programBreak;
     if (newEnd - oldEnd > kernel.machine.memory.sizeBytes || space.overlaps(oldEnd, newEnd)) return space.programBreak;
     const result = space.map(kernel, oldEnd, newEnd, Protection.read | Protection.write, anonymousBacking, '[heap]');
     if (result < 0) return space.programBreak;
+    if (space.lockFuture) space.setLocked(oldEnd, newEnd, true);
   } else if (newEnd < oldEnd) {
     space.unmap(kernel, newEnd, oldEnd);
   }
@@ -261,9 +322,49 @@ function mlock(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const length = pageRound(a.unsigned(1) + (a.unsigned(0) % FRAME_BYTES));
   const space = task.process.addressSpace;
   if (space === null || !space.covers(start, start + length)) return -Errno.ENOMEM;
-  if (length > kernel.frames.freeFrames * FRAME_BYTES) return -Errno.ENOMEM;
+  const { process } = task;
+  if (process.credentials.userId !== 0 && process.limits[ResourceLimit.lockedMemory].soft === 0) return -Errno.EPERM;
+  let more = length;
+  for (const area of space.areasIn(start, start + length))
+    if (area.locked) more -= Math.min(area.end, start + length) - Math.max(area.start, start);
+  if (!mayLock(process, space.lockedBytes + more)) return -Errno.ENOMEM;
+  if (more > kernel.frames.freeFrames * FRAME_BYTES) return -Errno.ENOMEM;
   const result = populate(kernel, task, space, start, length, false);
-  return result === 0 || result === PENDING ? result : -Errno.ENOMEM;
+  if (result === PENDING) return PENDING;
+  if (result !== 0) return -Errno.ENOMEM;
+  space.setLocked(start, start + length, true);
+  return 0;
+}
+function munlock(_kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const start = a.unsigned(0) - (a.unsigned(0) % FRAME_BYTES);
+  const end = start + pageRound(a.unsigned(1) + (a.unsigned(0) % FRAME_BYTES));
+  const space = task.process.addressSpace;
+  if (space === null || !space.covers(start, end)) return -Errno.ENOMEM;
+  space.setLocked(start, end, false);
+  return 0;
+}
+
+const LockFlag = { current: 1, future: 2, onFault: 4 } as const;
+
+/** MCL_CURRENT marks what is mapped; pages come when they are touched and never leave. */
+function mlockall(_kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const flags = a.uint(0);
+  const { process } = task;
+  const space = process.addressSpace;
+  if (space === null || flags === 0 || flags === LockFlag.onFault || (flags & ~7) !== 0) return -Errno.EINVAL;
+  if (process.credentials.userId !== 0 && process.limits[ResourceLimit.lockedMemory].soft === 0) return -Errno.EPERM;
+  if ((flags & LockFlag.current) !== 0) {
+    if (!mayLock(process, space.mappedBytes)) return -Errno.ENOMEM;
+    space.setLocked(0, USER_MAP_END, true);
+  }
+  space.lockFuture = (flags & LockFlag.future) !== 0;
+  return 0;
+}
+function munlockall(_kernel: Kernel, task: Task): number {
+  const space = task.process.addressSpace;
+  space?.setLocked(0, USER_MAP_END, false);
+  if (space !== null) space.lockFuture = false;
+  return 0;
 }
 
 const range = [
@@ -287,16 +388,12 @@ export const memoryCalls: readonly SystemCallEntry[] = [
     [...range, ['newLength', 'size'], ['flags', 'flags'], ['newAddress', 'pointer']],
     mremap,
   ),
-  row(SystemCall.msync, 'msync', [...range, ['flags', 'flags']], (_kernel, task, a) =>
-    task.process.addressSpace?.covers(a.unsigned(0), a.unsigned(0) + a.unsigned(1)) ? 0 : -Errno.ENOMEM,
-  ),
+  row(SystemCall.msync, 'msync', [...range, ['flags', 'flags']], msync),
   row(SystemCall.mincore, 'mincore', [...range, ['vector', 'pointer']], mincore),
   row(SystemCall.madvise, 'madvise', [...range, ['advice', 'int']], madvise),
   row(SystemCall.mlock, 'mlock', range, mlock),
-  row(SystemCall.munlock, 'munlock', range, (_kernel, task, a) =>
-    task.process.addressSpace?.covers(a.unsigned(0), a.unsigned(0) + a.unsigned(1)) ? 0 : -Errno.ENOMEM,
-  ),
-  row(SystemCall.mlockall, 'mlockall', [['flags', 'flags']], () => 0),
-  row(SystemCall.munlockall, 'munlockall', [], () => 0),
+  row(SystemCall.munlock, 'munlock', range, munlock),
+  row(SystemCall.mlockall, 'mlockall', [['flags', 'flags']], mlockall),
+  row(SystemCall.munlockall, 'munlockall', [], munlockall),
   row(SystemCall.mlock2, 'mlock2', [...range, ['flags', 'flags']], mlock),
 ];

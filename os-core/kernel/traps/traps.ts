@@ -6,7 +6,6 @@
 import { Errno } from '../../abi/errno.ts';
 import { Signal, SignalCode } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
-import type { AddressSpace } from '../memory/address-space.ts';
 import { DIRECT_MAP_HIGH, vectorHasErrorCode } from '../memory/kernel-paging.ts';
 import { BUS_ERROR } from '../memory/page-fault.ts';
 import { killForFault } from '../process/signals.ts';
@@ -121,23 +120,16 @@ function handleException(kernel: Kernel, task: Task, vector: number): void {
   }
 }
 
-/** AddressSpace.fault; when RAM is full, images that nobody runs give way first. */
-function bringIn(kernel: Kernel, task: Task, space: AddressSpace, address: number, error: number): number {
-  const writing = (error & FAULT_WRITE) !== 0;
-  const fetching = (error & FAULT_FETCH) !== 0;
-  const result = space.fault(kernel, task, address, writing, fetching);
-  if (result !== -Errno.ENOMEM) return result;
-  kernel.state.programs.trim(kernel, 0);
-  return space.fault(kernel, task, address, writing, fetching);
-}
-
 function handlePageFault(kernel: Kernel, task: Task): void {
   const { cpu } = kernel.machine;
   const error = cpu.trapErrorCode;
   const address = Number(BigInt.asUintN(64, cpu.readControl(2)));
   const space = task.process.addressSpace;
   const inUserHalf = kernel.userMemory.inUserHalf(address, 1);
-  const result = space === null || !inUserHalf ? -Errno.EFAULT : bringIn(kernel, task, space, address, error);
+  const result =
+    space === null || !inUserHalf
+      ? -Errno.EFAULT
+      : space.fault(kernel, task, address, (error & FAULT_WRITE) !== 0, (error & FAULT_FETCH) !== 0);
   if (result === 0) return;
   if (result === PENDING) {
     // The instruction runs again when the page has come from the disk.
@@ -146,13 +138,7 @@ function handlePageFault(kernel: Kernel, task: Task): void {
     return;
   }
   if (result === -Errno.ENOMEM) {
-    kernel.log(`[memory] no RAM left for ${task.process.executablePath} (${task.process.id}): it is ended`);
-    killForFault(
-      kernel,
-      task,
-      { number: Signal.SIGKILL, code: SignalCode.kernel, senderProcess: 0, senderUser: 0, value: 0 },
-      'out of memory',
-    );
+    // SIGKILL is on its way to this very program.
     return;
   }
   const mapped = inUserHalf && (space?.find(address) ?? null) !== null;

@@ -8,6 +8,7 @@ import { PENDING } from '../syscalls/handler.ts';
 import { tableOf } from './file-table.ts';
 import { Event, happenedAt, named } from './notify.ts';
 import type { OpenFile } from './open-file.ts';
+import { setFileSize } from './page-cache.ts';
 import { Access, mayAccess, type Walk, walk } from './path-walk.ts';
 import { openFifo, PipeEnd } from './pipe.ts';
 import { FolderFile, mayWrite, OpenFlag, PathFile, RegularFile } from './regular-file.ts';
@@ -197,7 +198,7 @@ function openInode(
   if (writes && place.fileSystem.readOnly) return -Errno.EROFS;
   if (writes && vfs.executing.has(placeKey(place))) return -Errno.ETXTBSY;
   if ((flags & OpenFlag.truncate) !== 0 && inode.size > 0) {
-    const status = place.fileSystem.setSize(kernel, task, inode.number, 0);
+    const status = setFileSize(kernel, task, place, 0);
     if (status !== 0) return status;
   }
   const file = new RegularFile();

@@ -8,22 +8,42 @@ import type { MappableFile, ProgramFile } from '../process/seams.ts';
 import type { Task } from '../process/task.ts';
 import { BLOCK_BYTES } from './file-system.ts';
 import { startOf } from './open.ts';
+import { type FilePages, type PageCache, readFileBlock, synchroniseFile } from './page-cache.ts';
 import { Access, mayAccess, walk } from './path-walk.ts';
 import { adjustCount, type Place, placeKey, Vfs } from './vfs.ts';
 
 const SIGNATURE_ATTRIBUTE = 'security.euroos';
 
-/** Pages of a file for private mappings. Writable shared mappings are refused (no sharedFrame). */
+/** Pages of a file for mmap. `writable`: shared mappings may write, which counts as having it open for writing. */
 export class FileMapping implements MappableFile {
   readonly path: string;
+  readonly writable: boolean;
+  cachedPages: FilePages | null = null;
   protected readonly place: Place;
+  protected readonly vfs: Vfs;
+  private readonly cache: PageCache;
   private users = 0;
 
-  constructor(place: Place, path: string) {
+  constructor(kernel: Kernel, place: Place, path: string, writable: boolean) {
+    this.vfs = Vfs.of(kernel);
+    this.cache = kernel.state.pageCache;
     this.place = place;
     this.path = path;
+    this.writable = writable;
   }
 
+  pageFrame(kernel: Kernel, task: Task, pageIndex: number): number {
+    return this.cachedPages?.frame(kernel, task, pageIndex) ?? -Errno.EIO;
+  }
+  residentFrame(pageIndex: number): number {
+    return this.cachedPages?.cached(pageIndex) ?? 0;
+  }
+  noteDirty(pageIndex: number): void {
+    this.cachedPages?.noteDirty(pageIndex);
+  }
+  synchronise(kernel: Kernel, task: Task): number {
+    return synchroniseFile(kernel, task, this.place);
+  }
   readInto(kernel: Kernel, task: Task, offset: number, target: Uint8Array): number {
     const { fileSystem, inode: number } = this.place;
     const inode = fileSystem.attributes(kernel, task, number);
@@ -31,7 +51,7 @@ export class FileMapping implements MappableFile {
     const count = Math.min(target.length, Math.max(0, inode.size - offset));
     for (let done = 0; done < count; ) {
       const within = (offset + done) % BLOCK_BYTES;
-      const block = fileSystem.readBlock(kernel, task, number, Math.floor((offset + done) / BLOCK_BYTES));
+      const block = readFileBlock(kernel, task, this.place, Math.floor((offset + done) / BLOCK_BYTES));
       if (typeof block === 'number') return block;
       const length = Math.min(count - done, BLOCK_BYTES - within);
       target.set(block.subarray(within, within + length), done);
@@ -40,13 +60,18 @@ export class FileMapping implements MappableFile {
     return count;
   }
   retain(): void {
-    if (this.users++ === 0) this.place.fileSystem.retain(this.place.inode);
+    if (this.users++ > 0) return;
+    this.cachedPages = this.cache.enter(this.place, this.writable);
+    if (this.writable) adjustCount(this.vfs.writers, placeKey(this.place), 1);
   }
-  release(_kernel: Kernel): void {
-    if (--this.users === 0) this.place.fileSystem.release(this.place.inode);
+  release(kernel: Kernel): void {
+    if (--this.users > 0 || this.cachedPages === null) return;
+    if (this.writable) adjustCount(this.vfs.writers, placeKey(this.place), -1);
+    this.cache.leave(kernel, this.cachedPages, this.writable);
+    this.cachedPages = null;
   }
 }
-registerClass('vfs.FileMapping', 1, FileMapping);
+registerClass('vfs.FileMapping', 2, FileMapping);
 
 /**
  * A program being run. While it is mapped nobody may open it for writing (ETXTBSY), and a page is given out only if the contents are
@@ -55,12 +80,10 @@ registerClass('vfs.FileMapping', 1, FileMapping);
 export class ExecutableFile extends FileMapping implements ProgramFile {
   readonly sizeBytes: number;
   readonly contentIdentity: string;
-  private readonly vfs: Vfs;
   private holds = 0;
 
-  constructor(vfs: Vfs, place: Place, path: string, sizeBytes: number, contentIdentity: string) {
-    super(place, path);
-    this.vfs = vfs;
+  constructor(kernel: Kernel, place: Place, path: string, sizeBytes: number, contentIdentity: string) {
+    super(kernel, place, path, false);
     this.sizeBytes = sizeBytes;
     this.contentIdentity = contentIdentity;
   }
@@ -86,7 +109,7 @@ export class ExecutableFile extends FileMapping implements ProgramFile {
     if (--this.holds === 0) adjustCount(this.vfs.executing, placeKey(this.place), -1);
   }
 }
-registerClass('vfs.ExecutableFile', 1, ExecutableFile);
+registerClass('vfs.ExecutableFile', 2, ExecutableFile);
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
@@ -120,5 +143,5 @@ export function openProgram(
   if (!mayAccess(inode, task.process.credentials, Access.execute)) return -Errno.EACCES;
   if (place.fileSystem.openSpecial(kernel, task, inode, 0) !== null) return -Errno.EACCES;
   if (Vfs.of(kernel).writers.has(placeKey(place))) return -Errno.ETXTBSY;
-  return new ExecutableFile(Vfs.of(kernel), place, path, inode.size, place.fileSystem.contentIdentity(inode));
+  return new ExecutableFile(kernel, place, path, inode.size, place.fileSystem.contentIdentity(inode));
 }

@@ -15,6 +15,7 @@ import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { BLOCK_BYTES, type FileSystem } from './file-system.ts';
 import { OpenFile } from './open-file.ts';
+import { prepareFileWrite, readFileBlock, setFileSize, synchroniseFile, wroteFile } from './page-cache.ts';
 import { TransferProgress } from './path-walk.ts';
 import { FileMapping } from './program-file.ts';
 import { adjustCount, type Place, placeKey, Vfs } from './vfs.ts';
@@ -87,7 +88,7 @@ export class RegularFile extends OpenFile implements Mappable {
     while (progress.done < wanted && position < inode.size) {
       const within = position % BLOCK_BYTES;
       const length = Math.min(wanted - progress.done, inode.size - position, BLOCK_BYTES - within);
-      const block = this.fileSystem.readBlock(kernel, task, number, Math.floor(position / BLOCK_BYTES));
+      const block = readFileBlock(kernel, task, this.where, Math.floor(position / BLOCK_BYTES));
       const status =
         typeof block === 'number'
           ? block
@@ -150,20 +151,14 @@ export class RegularFile extends OpenFile implements Mappable {
 
   /** Copies into one block. The user page is brought in first, so that nothing can wait between buffer and size. */
   private writePart(kernel: Kernel, task: Task, address: number, position: number, length: number): number {
-    const { inode: number } = this.where;
     let status = kernel.userMemory.prepare(task, address, length, false);
     if (status !== 0) return status;
-    const buffer = this.fileSystem.prepareWrite(
-      kernel,
-      task,
-      number,
-      Math.floor(position / BLOCK_BYTES),
-      length === BLOCK_BYTES,
-    );
+    const index = Math.floor(position / BLOCK_BYTES);
+    const buffer = prepareFileWrite(kernel, task, this.where, index, length === BLOCK_BYTES);
     if (typeof buffer === 'number') return buffer;
     status = kernel.userMemory.copyIn(task, address, buffer, position % BLOCK_BYTES, length);
     if (status !== 0) return status;
-    return this.fileSystem.wroteTo(kernel, task, number, position + length);
+    return wroteFile(kernel, task, this.where, index, buffer, position + length);
   }
 
   override seek(kernel: Kernel, task: Task, offset: number, whence: number): number {
@@ -172,15 +167,15 @@ export class RegularFile extends OpenFile implements Mappable {
   }
   override truncate(kernel: Kernel, task: Task, size: number): number {
     if (!mayWrite(this)) return -Errno.EINVAL;
-    return this.fileSystem.setSize(kernel, task, this.where.inode, size);
+    return setFileSize(kernel, task, this.where, size);
   }
   override synchronise(kernel: Kernel, task: Task): number {
-    return this.fileSystem.synchronise(kernel, task);
+    return synchroniseFile(kernel, task, this.where);
   }
-  mapping(_kernel: Kernel, _task: Task, shared: boolean, writable: boolean): MappableFile | number {
+  mapping(kernel: Kernel, _task: Task, shared: boolean, writable: boolean): MappableFile | number {
     if (!mayRead(this)) return -Errno.EACCES;
-    if (shared && writable) return mayWrite(this) ? -Errno.ENODEV : -Errno.EACCES;
-    return new FileMapping(this.where, this.path);
+    if (shared && writable && !mayWrite(this)) return -Errno.EACCES;
+    return new FileMapping(kernel, this.where, this.path, shared && mayWrite(this));
   }
   override closed(kernel: Kernel): void {
     if (mayWrite(this)) adjustCount(Vfs.of(kernel).writers, placeKey(this.where), -1);

@@ -79,15 +79,20 @@ class EuroFsWork implements KernelWork {
   /** 0 = go on, SLEEP (the wait is set up), PENDING (the store's queue). */
   private writeBack(kernel: Kernel, task: Task, fileSystem: EuroFileSystem): number {
     const { volume } = fileSystem;
+    const { pageCache } = kernel.state;
+    if (pageCache.writeBack(kernel, task) === PENDING) return SLEEP;
     if (!volume.isDirty && !volume.isCommitting) {
       this.deadlineNanos = 0;
       task.waitOn(fileSystem.dirtyQueue);
+      task.waitOn(pageCache.changed);
+      task.waitUntil(kernel, pageCache.deadlineNanos);
       return SLEEP;
     }
     const now = kernel.nowNanos();
     if (this.deadlineNanos === 0) this.deadlineNanos = now + WRITE_BACK_NANOS;
     if (now < this.deadlineNanos) {
-      task.waitUntil(kernel, this.deadlineNanos);
+      task.waitOn(pageCache.changed);
+      task.waitUntil(kernel, Math.min(this.deadlineNanos, pageCache.deadlineNanos));
       return SLEEP;
     }
     const status = volume.commitStep();

@@ -18,6 +18,7 @@ import { MemoryFile } from '../anonymous/memory-file.ts';
 import { BLOCK_BYTES } from '../file-system.ts';
 import { Event, happened } from '../notify.ts';
 import type { OpenFile } from '../open-file.ts';
+import { prepareFileWrite, readFileBlock, wroteFile } from '../page-cache.ts';
 import { TransferProgress } from '../path-walk.ts';
 import { PipeEnd, signalOf } from '../pipe.ts';
 import { FolderFile, MOST_TRANSFER_BYTES, OpenFlag, RegularFile } from '../regular-file.ts';
@@ -46,7 +47,7 @@ function peek(kernel: Kernel, task: Task, source: OpenFile, position: number, mo
   const within = position % BLOCK_BYTES;
   const length = Math.min(most, inode.size - position, BLOCK_BYTES - within);
   if (length <= 0) return new Uint8Array(0);
-  const block = place.fileSystem.readBlock(kernel, task, place.inode, Math.floor(position / BLOCK_BYTES));
+  const block = readFileBlock(kernel, task, place, Math.floor(position / BLOCK_BYTES));
   // The block is a view that the next call may reuse.
   return typeof block === 'number' ? block : block.slice(within, within + length);
 }
@@ -86,14 +87,14 @@ function put(kernel: Kernel, task: Task, target: OpenFile, position: number, byt
     const message = { parts, name: null, control: new Uint8Array(0), flags: MessageFlag.dontWait };
     return withoutProgress(task, () => target.send(kernel, task, message));
   }
-  const { fileSystem, inode } = target.place as Place;
+  const place = target.place as Place;
   const within = position % BLOCK_BYTES;
   const length = Math.min(bytes.length, BLOCK_BYTES - within);
   const block = Math.floor(position / BLOCK_BYTES);
-  const buffer = fileSystem.prepareWrite(kernel, task, inode, block, length === BLOCK_BYTES);
+  const buffer = prepareFileWrite(kernel, task, place, block, length === BLOCK_BYTES);
   if (typeof buffer === 'number') return buffer;
   buffer.set(bytes.subarray(0, length), within);
-  const status = fileSystem.wroteTo(kernel, task, inode, position + length);
+  const status = wroteFile(kernel, task, place, block, buffer, position + length);
   return status === 0 ? length : status;
 }
 

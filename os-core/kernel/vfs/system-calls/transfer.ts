@@ -9,6 +9,7 @@ import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../s
 import { Event, happened, happenedAt } from '../notify.ts';
 import { AT_FDCWD } from '../open.ts';
 import { type OpenFile, Poll } from '../open-file.ts';
+import { setFileSize, synchroniseFileSystem } from '../page-cache.ts';
 import { Access, mayAccess, TransferProgress } from '../path-walk.ts';
 import { PipeEnd } from '../pipe.ts';
 import { FolderFile, MOST_TRANSFER_BYTES, mayRead, mayWrite, RegularFile } from '../regular-file.ts';
@@ -146,7 +147,7 @@ function truncate(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   if (!mayAccess(found.inode, task.process.credentials, Access.write)) return -Errno.EACCES;
   if (found.place.fileSystem.readOnly) return -Errno.EROFS;
   if (Vfs.of(kernel).executing.has(placeKey(found.place))) return -Errno.ETXTBSY;
-  const status = found.place.fileSystem.setSize(kernel, task, found.place.inode, size);
+  const status = setFileSize(kernel, task, found.place, size);
   if (status === 0) happenedAt(kernel, found.place, Event.modify, false, found.entry);
   return status;
 }
@@ -175,7 +176,7 @@ function fsync(kernel: Kernel, task: Task, a: SystemCallArguments): number {
 function sync(kernel: Kernel, task: Task): number {
   // Only one mounted file system has anything to write; tmpfs, /dev and /proc answer at once.
   for (const mount of Vfs.of(kernel).mounts) {
-    const status = mount.fileSystem.synchronise(kernel, task);
+    const status = synchroniseFileSystem(kernel, task, mount.fileSystem);
     if (status === PENDING) return PENDING;
   }
   return 0;
@@ -184,7 +185,7 @@ function sync(kernel: Kernel, task: Task): number {
 function syncfs(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const file = fileOf(kernel, task, a.int(0));
   if (typeof file === 'number') return file;
-  return file.place === null ? 0 : file.place.fileSystem.synchronise(kernel, task);
+  return file.place === null ? 0 : synchroniseFileSystem(kernel, task, file.place.fileSystem);
 }
 
 /** preadv2, pwritev2: the offset -1 stands for the file's own position; RWF_NOWAIT for a stream that does not wait. */
