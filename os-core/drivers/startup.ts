@@ -95,6 +95,7 @@ function startClock(kernel: Kernel): void {
   const seconds = readWallClockSeconds(kernel.machine);
   // What the clock shows now is power-on time plus virtual time.
   kernel.clock.powerOnUnixSeconds = seconds - Math.floor(kernel.nowNanos() / 1e9);
+  kernel.state.vdso.publishDate(kernel);
   kernel.log(`[rtc] ${formatUtc(seconds)}`);
 }
 

@@ -17,6 +17,7 @@ import type { AddressSpace } from './memory/address-space.ts';
 import { FrameAllocator } from './memory/frames.ts';
 import { KernelPaging } from './memory/kernel-paging.ts';
 import { UserMemory } from './memory/user-memory.ts';
+import { Vdso } from './memory/vdso.ts';
 import type { HashEngine } from './process/hash-engine.ts';
 import { ProcessTable } from './process/process-table.ts';
 import { ProgramCache } from './process/program-image.ts';
@@ -76,6 +77,7 @@ export class KernelState {
   readonly futexes: Futexes = new Futexes();
   readonly programs: ProgramCache = new ProgramCache();
   readonly pageCache: PageCache = new PageCache();
+  readonly vdso: Vdso = new Vdso();
   readonly security: SecurityRecord = new SecurityRecord();
   /** State of subsystems by name: 'vfs', 'drivers', 'network' … */
   readonly services: Map<string, object> = new Map();
@@ -236,6 +238,8 @@ export function createKernel(options: KernelOptions): Kernel {
   for (const line of bootInformation.bootLog) kernel.log(line);
   // Own page tables: a direct map of all RAM in the higher half, kernel text, nothing of the firmware's.
   state.paging.build(kernel);
+  // What every program sees of the clock: a shared object with its page of data.
+  state.vdso.build(kernel);
   // Own GDT, TSS and IDT in kernel frames; SYSCALL entry; SMEP, SMAP, NX.
   state.descriptorTables.build(kernel);
   // Files, drivers, network: in the order in which the host lists them.

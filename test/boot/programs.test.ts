@@ -46,6 +46,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['watching', 'E28'],
     ['copying', 'E28 E56'],
     ['settings', 'E28'],
+    ['clock', 'L13'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {
       const expected = await native(path.join(programs, name), [], environment);
@@ -63,6 +64,62 @@ describe('unmodified musl static-PIE programs', () => {
     const result = await euroosRun(['--add', `${program}:/bin/arguments`], ['arguments', ...args]);
     expect(result.stdout).toBe(expected.stdout);
     expect(result.status).toBe(7);
+  });
+
+  it('L13: a million reads of the clock make no system call', async () => {
+    const program = path.join(programs, 'clock');
+    const [few, many] = [
+      await euroosRun(['--add', `${program}:/bin/clock`, '--seed', '1'], ['clock', '10']),
+      await euroosRun(['--add', `${program}:/bin/clock`, '--seed', '1'], ['clock', '1000010']),
+    ];
+    expect(many.stdout).toContain('1000010 reads, 0 went backward\n');
+    expect(many.stats.syscalls).toBe(few.stats.syscalls);
+  });
+
+  it('E26 L4: a dynamic program runs through its loader; a damaged library is not mapped', async () => {
+    const build = temporaryFolder('dynamic');
+    const [program, library] = [path.join(build, 'dynamic'), path.join(build, 'libgreeting.so')];
+    const [main, part] = [path.join(build, 'main.c'), path.join(build, 'part.c')];
+    fs.writeFileSync(part, 'int counter = 41; const char *greet(void) { counter++; return "hello from a library"; }\n');
+    fs.writeFileSync(
+      main,
+      `#include <stdio.h>
+#include <pthread.h>
+#include <sys/auxv.h>
+extern int counter;
+const char *greet(void);
+static __thread int own = 7;
+static void *thread(void *sum) { own += 1; *(int *)sum = own; return NULL; }
+int main(void) {
+  int sum = 0;
+  pthread_t id;
+  pthread_create(&id, NULL, thread, &sum);
+  pthread_join(id, NULL);
+  const char *said = greet();
+  printf("%s %d %d %d %f %d\\n", said, counter, sum, own, 1.5, getauxval(AT_BASE) != 0);
+  return 5;
+}
+`,
+    );
+    for (const args of [
+      ['-O2', '-fPIC', '-shared', '-nostdlib', '-Wl,-soname,libgreeting.so', part, '-o', library],
+      ['-O2', main, library, '-Wl,-rpath,/lib', '-o', program],
+    ])
+      expect(await execute('musl-gcc', args)).toMatchObject({ status: 0 });
+    const [loader, environment] = ['/lib/ld-musl-x86_64.so.1', { ...process.env, LD_LIBRARY_PATH: build }];
+    const expected = await execute(program, [], { environment });
+    expect(expected).toMatchObject({ status: 5, stdout: 'hello from a library 42 8 7 1.500000 1\n' });
+    const add = ['--add', `${program}:/bin/dynamic`];
+    const withLoader = [...add, '--add', `${fs.realpathSync(loader)}:${loader}`];
+    const all = [...withLoader, '--add', `${library}:/lib/libgreeting.so`];
+    expect(await euroosRun(all, ['dynamic'])).toMatchObject({ status: 5, stdout: expected.stdout });
+    // What is missing is said by who misses it.
+    expect((await euroosRun(add, ['dynamic'])).status).toBe(127);
+    expect((await euroosRun(withLoader, ['dynamic'])).stderr).toContain('Error loading shared library');
+    // A library changed after it was signed is mapped by nobody.
+    const damaged = await euroosRun(all, ['sh', '-c', 'echo x >> /lib/libgreeting.so; dynamic']);
+    expect(damaged.status).not.toBe(5);
+    expect(damaged.stdout).toBe('');
   });
 
   it('E29 D7: /bin/hello prints argv, getenv, %f and %lx, and reads back what it wrote', async () => {

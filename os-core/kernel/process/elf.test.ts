@@ -21,7 +21,8 @@ it('E26: each header lie is refused with its reason', () => {
     [24, [0, 0, 0x50], /entry point/],
     [32, [0xff, 0xff], /program headers/],
     [56, [0xff, 0xff], /program headers/],
-    [64, [3], /PT_INTERP/],
+    [64, [3], /entry point/],
+    [64, [3, 0, 0, 0, 5, 0, 0, 0, 0, 0, 1], /PT_INTERP lies beyond/],
     [64 + 4, [7], /writable and executable/],
     [64 + 8, [1], /congruent|beyond the end/],
     [64 + 16, [1], /congruent/],
@@ -37,6 +38,40 @@ it('E26: each header lie is refused with its reason', () => {
   }
 });
 
+/** A third program header: PT_INTERP with a path behind the headers. */
+function nameLoader(file: Uint8Array, path: string): void {
+  const view = new DataView(file.buffer);
+  file[56] = 3;
+  view.setUint32(176, 3, true);
+  view.setUint32(176 + 8, 240, true);
+  view.setUint32(176 + 32, path.length + 1, true);
+  file.set(Buffer.from(path), 240);
+}
+
+it('E26: a loader that is no loader, is missing, or names no path is refused with its reason', () => {
+  const system = createTestSystem();
+  const outcome = (change: (file: Uint8Array) => void): number => {
+    const file = elfOf(exitThree);
+    change(file);
+    const process = system.start(file, { file: true });
+    system.runUntil(() => process.state !== 'alive');
+    return process.exitStatus >> 8;
+  };
+  const free = system.kernel.frames.freeFrames;
+  expect(outcome(() => undefined)).toBe(3);
+  // A program with fixed addresses is no loader; nor is one that needs a loader itself.
+  expect(outcome((file) => nameLoader(file, '/program0'))).toBe(126);
+  expect(outcome((file) => nameLoader(file, '/program1'))).toBe(126);
+  expect(outcome((file) => nameLoader(file, '/missing'))).toBe(127);
+  expect(outcome((file) => nameLoader(file, 'a\0b'))).toBe(126);
+  const text = system.serialText();
+  expect(text).toContain('/program0: a dynamic loader with fixed addresses');
+  expect(text).toContain('/program1: a dynamic loader that needs one itself');
+  expect(text).toContain('/program4: PT_INTERP holds no path');
+  system.kernel.state.programs.trim(system.kernel, 0);
+  expect(system.kernel.frames.freeFrames).toBeGreaterThan(free - 16);
+});
+
 it('E26: 1,000 malformed files harm nobody; a good program runs afterwards', () => {
   const system = createTestSystem();
   const random = new SeededRandom(26);
@@ -46,9 +81,10 @@ it('E26: 1,000 malformed files harm nobody; a good program runs afterwards', () 
   const before = free();
   for (let round = 0; round < 1000; round++) {
     const file = elfOf(exitThree);
+    if (round % 4 === 0) nameLoader(file, '/program0');
     // Damage in the headers: bytes at random, extremes, a cut end.
     for (let n = random.below(4) + 1; n > 0; n--)
-      file[random.below(176)] = [0, 0xff, 0x80, random.below(256)][random.below(4)];
+      file[random.below(260)] = [0, 0xff, 0x80, random.below(256)][random.below(4)];
     const bytes = random.below(8) === 0 ? file.slice(0, random.below(file.length)) : file;
     const process = system.start(bytes, { file: true });
     system.runUntil(() => process.state !== 'alive', 4, 20_000);

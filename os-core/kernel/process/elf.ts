@@ -13,6 +13,8 @@ import { FRAME_BYTES } from '../memory/frames.ts';
 export const MAX_HEADER_BYTES = 4096;
 /** Bound on program headers: they lie in the first page. */
 const MAX_PROGRAM_HEADERS = 64;
+/** PATH_MAX, as Linux. */
+const MAX_INTERPRETER_BYTES = 4096;
 
 const ElfType = { executable: 2, shared: 3 } as const;
 const SegmentType = { load: 1, interpreter: 3, programHeaders: 6, stack: 0x6474_e551 } as const;
@@ -40,6 +42,8 @@ export interface ElfPlan {
   /** Where the program headers lie in memory (AT_PHDR), 0 if in no segment. */
   readonly programHeaders: number;
   readonly programHeaderCount: number;
+  /** Where the path of the dynamic loader lies in the file, zero-terminated (PT_INTERP). */
+  readonly interpreter: { readonly fileOffset: number; readonly bytes: number } | null;
 }
 
 /** `header`: the first bytes of the file (up to MAX_HEADER_BYTES); `fileBytes`: its size. The plan, or why there is none. */
@@ -64,10 +68,16 @@ export function parseElf(header: Uint8Array, fileBytes: number): ElfPlan | strin
   const segments: ElfSegment[] = [];
   let alignment = FRAME_BYTES;
   let programHeaders = 0;
+  let interpreter: ElfPlan['interpreter'] = null;
   for (let index = 0; index < count; index++) {
     const at = tableOffset + index * 56;
     const kind = view.getUint32(at, true);
-    if (kind === SegmentType.interpreter) return 'needs a dynamic loader (PT_INTERP), which is not supported';
+    if (kind === SegmentType.interpreter) {
+      if (interpreter !== null) return 'more than one PT_INTERP';
+      interpreter = { fileOffset: number(at + 8), bytes: number(at + 32) };
+      if (interpreter.bytes < 2 || interpreter.bytes > MAX_INTERPRETER_BYTES) return 'PT_INTERP holds no path';
+      if (interpreter.fileOffset + interpreter.bytes > fileBytes) return 'PT_INTERP lies beyond the end of the file';
+    }
     if (kind === SegmentType.programHeaders) programHeaders = number(at + 16);
     if (kind !== SegmentType.load) continue;
     const flags = view.getUint32(at + 4, true);
@@ -128,6 +138,7 @@ export function parseElf(header: Uint8Array, fileBytes: number): ElfPlan | strin
     alignment,
     programHeaders,
     programHeaderCount: count,
+    interpreter,
   };
 }
 

@@ -2,7 +2,8 @@
 //
 //   open ─► cached image? ─► read, hash, verify ─► "#!"  ─► again with the interpreter
 //                                              ├─► "EUROTASK\n" ─► system task
-//                                              └─► ELF ─► new address space ─► point of no return ─► registers
+//                                              └─► ELF ─► PT_INTERP? ─► read and verify the loader, too
+//                                                    └─► new address space ─► point of no return ─► registers
 //
 // Nothing changes for the caller before the point of no return. Scripts are verified like programs.
 
@@ -17,25 +18,16 @@ import { PENDING } from '../syscalls/handler.ts';
 import { resetRegisters } from '../traps/saved-registers.ts';
 import { type ElfPlan, MAX_HEADER_BYTES, pageCeiling, parseElf } from './elf.ts';
 import { dropAddressSpace, endOtherTasks, releaseVforkParent } from './exit.ts';
-import type { HashJob } from './hash-engine.ts';
+import { continueLoad, discardUnused, ImageLoad, refuse } from './image-loader.ts';
 import { ResourceLimit } from './process.ts';
-import { MAX_PROGRAM_BYTES, ProgramImage } from './program-image.ts';
+import type { ProgramImage } from './program-image.ts';
 import { buildStack, stackBytesNeeded } from './program-stack.ts';
-import type { ProgramFile } from './seams.ts';
 import { becomeSystemTask, systemTaskNameOf } from './system-task-door.ts';
 import { type Task, TaskKind } from './task.ts';
 
 /** As Linux: `#!` may lead to another script, but not for ever. */
 const MAX_INTERPRETERS = 4;
 const MAX_SHEBANG_BYTES = 256;
-/** Read at most this much between two looks at the clock. */
-const READ_CHUNK_BYTES = 64 * 1024;
-/** Virtual cost of hashing: instructions per byte. */
-const HASH_COST_PER_BYTE = 4;
-/** Virtual cost of handing bytes to a device. */
-const COPY_COST_PER_BYTE = 0.25;
-/** From here on the way to a device and back is worth it. */
-const DEVICE_HASH_BYTES = 256 * 1024;
 /** What the stack has at first, as on Linux; it grows up to RLIMIT_STACK. */
 const FIRST_STACK_BYTES = 132 * 1024;
 /** Address space kept free for it, whatever the limit says. */
@@ -56,13 +48,11 @@ export class ExecProgress {
   readonly directoryDescriptor: number;
   readonly flags: number;
   interpreters = 0;
-  file: ProgramFile | null = null;
-  buffer: Uint8Array | null = null;
-  bytesRead = 0;
-  /** The hash that a device computes. */
-  hashJob: HashJob | null = null;
-  /** SHA-256 of the whole file. */
-  contentSha256: Uint8Array | null = null;
+  /** The file that is being read. */
+  load: ImageLoad | null = null;
+  /** A program that names a dynamic loader (PT_INTERP), held while that is read. */
+  program: { readonly image: ProgramImage; readonly plan: ElfPlan } | null = null;
+  loaderPath = '';
 
   constructor(
     path: string,
@@ -78,20 +68,17 @@ export class ExecProgress {
     this.directoryDescriptor = directoryDescriptor;
     this.flags = flags;
   }
-  /** The file is not needed any more, or its task has ended. */
   closeFile(kernel: Kernel): void {
-    this.file?.release(kernel);
-    this.file = null;
-    this.buffer = null;
-    this.bytesRead = 0;
-    this.hashJob = null;
-    this.contentSha256 = null;
+    this.load?.close(kernel);
+    this.load = null;
   }
   abandoned(kernel: Kernel): void {
     this.closeFile(kernel);
+    this.program?.image.release(kernel);
+    this.program = null;
   }
 }
-registerClass('ExecProgress', 2, ExecProgress);
+registerClass('ExecProgress', 3, ExecProgress);
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -99,19 +86,23 @@ const decoder = new TextDecoder();
 /** Goes on with task.progress. 0 = the task now is the new program; -errno; PENDING. */
 export function continueExec(kernel: Kernel, task: Task, progress: ExecProgress): number {
   const result = attempt(kernel, task, progress);
-  if (result !== PENDING) progress.closeFile(kernel);
+  if (result !== PENDING) progress.abandoned(kernel);
   return result;
 }
 
 function attempt(kernel: Kernel, task: Task, progress: ExecProgress): number {
   for (;;) {
-    const image = loadImage(kernel, task, progress);
-    if (image === PENDING || (typeof image === 'number' && image < 0)) return image as number;
-    const program = image as ProgramImage;
+    const program = loadImage(kernel, task, progress);
+    if (typeof program === 'number') return program;
     progress.closeFile(kernel);
     const header = new Uint8Array(Math.min(MAX_HEADER_BYTES, program.sizeBytes));
     program.read(kernel, 0, header);
-    if (header[0] !== 0x23 || header[1] !== 0x21) return start(kernel, task, progress, program, header);
+    if (progress.program !== null) return startWithLoader(kernel, task, progress, progress.program, program, header);
+    if (header[0] !== 0x23 || header[1] !== 0x21) {
+      const result = start(kernel, task, progress, program, header);
+      if (result !== NEEDS_LOADER) return result;
+      continue;
+    }
     if (++progress.interpreters > MAX_INTERPRETERS) return -Errno.ELOOP;
     const failed = throughInterpreter(progress, header);
     discardUnused(kernel, program);
@@ -119,79 +110,17 @@ function attempt(kernel: Kernel, task: Task, progress: ExecProgress): number {
   }
 }
 
-/** An image that nobody maps and that the cache does not keep. */
-function discardUnused(kernel: Kernel, image: ProgramImage): void {
-  if (image.identity === '' && !image.isUsed) image.free(kernel);
-}
-
-/** Opens, reads and verifies progress.path. */
+/** Opens, reads and verifies progress.path, or the dynamic loader of a program. */
 function loadImage(kernel: Kernel, task: Task, progress: ExecProgress): ProgramImage | number {
-  const { process } = task;
-  if (progress.file === null) {
-    const directory = progress.interpreters === 0 ? progress.directoryDescriptor : -100;
-    const flags = progress.interpreters === 0 ? progress.flags : 0;
-    const opened = process.files?.openProgram(kernel, task, directory, progress.path, flags) ?? -Errno.ENOENT;
-    if (typeof opened === 'number') return opened;
-    opened.retain();
-    progress.file = opened;
+  if (progress.load === null) {
+    const asCalled = progress.interpreters === 0 && progress.program === null;
+    const directory = asCalled ? progress.directoryDescriptor : -100;
+    const path = progress.program === null ? progress.path : progress.loaderPath;
+    const opened = task.process.files?.openProgram(kernel, task, directory, path, asCalled ? progress.flags : 0);
+    if (typeof opened !== 'object') return opened ?? -Errno.ENOENT;
+    progress.load = new ImageLoad(opened, path);
   }
-  const { file } = progress;
-  const cached = kernel.state.programs.find(file.contentIdentity);
-  if (cached !== null) return cached;
-  if (file.sizeBytes > MAX_PROGRAM_BYTES)
-    return refuse(kernel, task, progress.path, 'larger than 256 MiB', Errno.ENOEXEC);
-  progress.buffer ??= new Uint8Array(file.sizeBytes);
-  while (progress.bytesRead < progress.buffer.length) {
-    const end = Math.min(progress.buffer.length, progress.bytesRead + READ_CHUNK_BYTES);
-    const count = file.readInto(kernel, task, progress.bytesRead, progress.buffer.subarray(progress.bytesRead, end));
-    if (count === PENDING || count < 0) return count;
-    if (count === 0) return -Errno.EIO;
-    progress.bytesRead += count;
-  }
-  const signature = file.readSignature(kernel, task);
-  if (typeof signature === 'number') return signature;
-  const contentSha256 = hashOf(kernel, task, progress, progress.buffer);
-  if (contentSha256 === PENDING) return PENDING;
-  const verdict = kernel.security.verifyProgram({ contentSha256, signature });
-  if (!verdict.ok) {
-    kernel.state.security.refused++;
-    return refuse(kernel, task, progress.path, verdict.reason, Errno.EACCES, '[verify]');
-  }
-  let image = ProgramImage.create(kernel, file.path, progress.buffer, file.contentIdentity, verdict.keyName);
-  if (image === null) {
-    // Images that nobody runs give way.
-    kernel.state.programs.trim(kernel, 0);
-    image = ProgramImage.create(kernel, file.path, progress.buffer, file.contentIdentity, verdict.keyName);
-  }
-  if (image === null) return -Errno.ENOMEM;
-  kernel.state.programs.add(kernel, image);
-  return image;
-}
-
-/** SHA-256 of the file: by the device if it is long and there is one, else (or if the device fails) by the portable way. */
-function hashOf(kernel: Kernel, task: Task, progress: ExecProgress, bytes: Uint8Array): Uint8Array | typeof PENDING {
-  if (progress.contentSha256 !== null) return progress.contentSha256;
-  if (progress.hashJob === null && bytes.length >= DEVICE_HASH_BYTES) {
-    progress.hashJob = kernel.state.hashEngine?.startSha256(kernel, bytes) ?? null;
-    if (progress.hashJob !== null) kernel.machine.cpu.chargeInstructions(Math.ceil(bytes.length * COPY_COST_PER_BYTE));
-  }
-  const job = progress.hashJob;
-  if (job?.state === 'running') {
-    task.waitOn(job.changed);
-    return PENDING;
-  }
-  if (job?.digest == null) {
-    kernel.machine.cpu.chargeInstructions(bytes.length * HASH_COST_PER_BYTE);
-    progress.contentSha256 = kernel.security.sha256(bytes);
-  } else progress.contentSha256 = job.digest;
-  progress.hashJob = null;
-  return progress.contentSha256;
-}
-
-function refuse(kernel: Kernel, task: Task, path: string, reason: string, errno: number, prefix = '[exec]'): number {
-  task.process.lastRefusal = `${path}: ${reason}`;
-  kernel.log(`${prefix} ${path}: ${reason}`);
-  return -errno;
+  return continueLoad(kernel, task, progress.load);
 }
 
 /** `#! interpreter [argument]`: the rest of the line is one argument, as on Linux. */
@@ -237,31 +166,55 @@ function start(kernel: Kernel, task: Task, progress: ExecProgress, image: Progra
     discardUnused(kernel, image);
     return refuse(kernel, task, progress.path, plan, Errno.ENOEXEC);
   }
-  return startElf(kernel, task, progress, image, plan);
+  if (plan.interpreter === null) return startElf(kernel, task, progress, image, plan, null);
+  const path = new Uint8Array(plan.interpreter.bytes);
+  image.read(kernel, plan.interpreter.fileOffset, path);
+  const end = path.indexOf(0);
+  if (end <= 0 || end !== path.length - 1) {
+    discardUnused(kernel, image);
+    return refuse(kernel, task, progress.path, 'PT_INTERP holds no path', Errno.ENOEXEC);
+  }
+  image.retain();
+  progress.program = { image, plan };
+  progress.loaderPath = decoder.decode(path.subarray(0, end));
+  return NEEDS_LOADER;
 }
 
-/** `bits` random bits as a count of bytes in whole pages. */
-function randomPages(kernel: Kernel, bits: number): number {
-  return (kernel.random.next32() % 2 ** bits) * FRAME_BYTES;
+/** The program names a dynamic loader: that is read next. No errno. */
+const NEEDS_LOADER = -0x10001;
+
+interface LoadedElf {
+  readonly image: ProgramImage;
+  readonly plan: ElfPlan;
 }
 
-function startElf(kernel: Kernel, task: Task, progress: ExecProgress, image: ProgramImage, plan: ElfPlan): number {
-  const space = AddressSpace.create(kernel);
-  if (space === null) {
+/** The second file has been read: both are mapped, the loader runs first and finds the program by the auxiliary vector. */
+function startWithLoader(
+  kernel: Kernel,
+  task: Task,
+  progress: ExecProgress,
+  program: LoadedElf,
+  image: ProgramImage,
+  header: Uint8Array,
+): number {
+  const parsed = parseElf(header, image.sizeBytes);
+  const wrong =
+    typeof parsed === 'string'
+      ? parsed
+      : parsed.interpreter !== null
+        ? 'a dynamic loader that needs one itself'
+        : parsed.positionIndependent
+          ? ''
+          : 'a dynamic loader with fixed addresses';
+  if (typeof parsed === 'string' || wrong !== '') {
     discardUnused(kernel, image);
-    return -Errno.ENOMEM;
+    return refuse(kernel, task, progress.loaderPath, wrong, Errno.ELIBBAD);
   }
-  const fail = (errno: number): number => {
-    space.release(kernel);
-    discardUnused(kernel, image);
-    return -errno;
-  };
-  let bias = 0;
-  if (plan.positionIndependent) {
-    const wanted = PROGRAM_BASE + randomPages(kernel, 28);
-    bias = Math.floor(wanted / plan.alignment) * plan.alignment - plan.start;
-    if (bias + plan.end > USER_MAP_END) return fail(Errno.ENOMEM);
-  }
+  return startElf(kernel, task, progress, program.image, program.plan, { image, plan: parsed });
+}
+
+/** Maps the segments of a file; false when there are too many areas. */
+function mapSegments(kernel: Kernel, space: AddressSpace, { image, plan }: LoadedElf, bias: number): boolean {
   for (const segment of plan.segments) {
     const skew = segment.virtualAddress % FRAME_BYTES;
     const from = segment.virtualAddress - skew + bias;
@@ -278,16 +231,61 @@ function startElf(kernel: Kernel, task: Task, progress: ExecProgress, image: Pro
             sharedPages: null,
             sharedFile: false,
           };
-    if (space.map(kernel, from, to, segment.protection, backing) < 0) return fail(Errno.ENOMEM);
+    if (space.map(kernel, from, to, segment.protection, backing) < 0) return false;
     // Code is there before it is asked for: no faults, and the same frames for all who run it.
     const area = space.find(from);
     if ((segment.protection & Protection.execute) !== 0 && area !== null)
       mapResident(kernel, space, area, from, Math.min(to, from + TEXT_AT_ONCE_BYTES));
   }
+  return true;
+}
+
+/** `bits` random bits as a count of bytes in whole pages. */
+function randomPages(kernel: Kernel, bits: number): number {
+  return (kernel.random.next32() % 2 ** bits) * FRAME_BYTES;
+}
+
+/** `loader`: runs first, if the program names one. */
+function startElf(
+  kernel: Kernel,
+  task: Task,
+  progress: ExecProgress,
+  image: ProgramImage,
+  plan: ElfPlan,
+  loader: LoadedElf | null,
+): number {
+  const space = AddressSpace.create(kernel);
+  if (space === null) {
+    discardUnused(kernel, image);
+    return -Errno.ENOMEM;
+  }
+  const fail = (errno: number): number => {
+    space.release(kernel);
+    discardUnused(kernel, image);
+    if (loader !== null) discardUnused(kernel, loader.image);
+    return -errno;
+  };
+  let bias = 0;
+  if (plan.positionIndependent) {
+    const wanted = PROGRAM_BASE + randomPages(kernel, 28);
+    bias = Math.floor(wanted / plan.alignment) * plan.alignment - plan.start;
+    if (bias + plan.end > USER_MAP_END) return fail(Errno.ENOMEM);
+  }
+  if (!mapSegments(kernel, space, { image, plan }, bias)) return fail(Errno.ENOMEM);
   const stackTop = USER_MAP_END - randomPages(kernel, 22);
   const stackLimit = task.process.limits[ResourceLimit.stack].soft;
   const stackSpace = Math.min(Math.max(pageCeiling(stackLimit), LEAST_STACK_SPACE), MOST_STACK_SPACE);
   const stackFloor = stackTop - stackSpace - STACK_GUARD_BYTES;
+  let loaderBias = 0;
+  if (loader !== null) {
+    const { start, end, alignment } = loader.plan;
+    const at = space.findGap(end - start + alignment);
+    if (at === 0) return fail(Errno.ENOMEM);
+    loaderBias = Math.ceil(at / alignment) * alignment - start;
+    if (!mapSegments(kernel, space, loader, loaderBias)) return fail(Errno.ENOMEM);
+  }
+  const vdso = kernel.state.vdso.map(kernel, space);
+  if (vdso < 0) return fail(Errno.ENOMEM);
   space.programBreakStart = plan.end + bias + randomPages(kernel, 13);
   space.programBreak = space.programBreakStart;
 
@@ -299,6 +297,8 @@ function startElf(kernel: Kernel, task: Task, progress: ExecProgress, image: Pro
     path: encoder.encode(progress.path),
     random,
     entry: plan.entry + bias,
+    loaderBase: loader === null ? 0 : loader.plan.start + loaderBias,
+    vdso,
     programHeaders: plan.programHeaders === 0 ? 0 : plan.programHeaders + bias,
     programHeaderCount: plan.programHeaderCount,
     credentials: task.process.credentials,
@@ -326,7 +326,8 @@ function startElf(kernel: Kernel, task: Task, progress: ExecProgress, image: Pro
   task.systemTaskName = '';
   task.systemTaskState = null;
   task.systemTaskEvent = null;
-  resetRegisters(kernel, task, plan.entry + bias, stack.stackPointer);
+  const entry = loader === null ? plan.entry + bias : loader.plan.entry + loaderBias;
+  resetRegisters(kernel, task, entry, stack.stackPointer);
   task.keepRegisters = true;
   return 0;
 }

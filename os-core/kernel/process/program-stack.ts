@@ -29,10 +29,16 @@ const Auxiliary = {
   random: 25,
   hardwareCapabilities2: 26,
   programPath: 31,
+  /** AT_SYSINFO_EHDR: the ELF header of the vDSO. */
+  systemInformation: 33,
+  minimumSignalStack: 51,
 } as const;
 
 /** CPUID.1:EDX of an x86-64-v2 CPU without what we lack; the same word that the CPU reports is not visible here, programs use CPUID. */
 const HARDWARE_CAPABILITIES = 0x078b_fbff;
+
+/** AT_MINSIGSTKSZ: a signal frame with its FXSAVE area, rounded up to what the kernel of Linux gives without AVX. */
+const MINIMUM_SIGNAL_STACK = 1232;
 
 export interface StackContents {
   readonly arguments: readonly Uint8Array[];
@@ -42,6 +48,9 @@ export interface StackContents {
   readonly entry: number;
   readonly programHeaders: number;
   readonly programHeaderCount: number;
+  /** AT_BASE: where the dynamic loader lies, 0 without one. */
+  readonly loaderBase: number;
+  readonly vdso: number;
   readonly credentials: Credentials;
 }
 
@@ -95,13 +104,14 @@ export function buildStack(top: number, contents: StackContents): BuiltStack {
 
   const { credentials } = contents;
   const auxiliary: [number, number][] = [
+    [Auxiliary.systemInformation, contents.vdso],
     [Auxiliary.hardwareCapabilities, HARDWARE_CAPABILITIES],
     [Auxiliary.pageBytes, 4096],
     [Auxiliary.clockTicks, 100],
     [Auxiliary.programHeaders, contents.programHeaders],
     [Auxiliary.programHeaderBytes, 56],
     [Auxiliary.programHeaderCount, contents.programHeaderCount],
-    [Auxiliary.base, 0],
+    [Auxiliary.base, contents.loaderBase],
     [Auxiliary.flags, 0],
     [Auxiliary.entry, contents.entry],
     [Auxiliary.userId, credentials.userId],
@@ -112,6 +122,7 @@ export function buildStack(top: number, contents: StackContents): BuiltStack {
     [Auxiliary.random, random],
     [Auxiliary.hardwareCapabilities2, 0],
     [Auxiliary.programPath, path],
+    [Auxiliary.minimumSignalStack, MINIMUM_SIGNAL_STACK],
     [Auxiliary.platform, platform],
     [Auxiliary.null, 0],
   ];

@@ -69,6 +69,8 @@ export interface ProcessFiles {
 export interface Mappable {
   /** -EACCES if the description's access mode forbids it. `shared`/`writable` as asked by mmap. */
   mapping(kernel: Kernel, task: Task, shared: boolean, writable: boolean): MappableFile | number;
+  /** The same file as something that may be verified and run (a library): -ETXTBSY while it is open for writing. */
+  program?(kernel: Kernel, task: Task): ProgramFile | number;
 }
 
 /** Where log lines go besides the ring (the COM1 driver, the boot screen). Must not sleep. */

@@ -12,7 +12,9 @@ import { type AreaBacking, anonymousBacking, Protection, SharedPages } from '../
 import { FRAME_BYTES } from '../memory/frames.ts';
 import { mapResident, populate } from '../memory/page-fault.ts';
 import { findEntry } from '../memory/page-tables.ts';
+import { continueLoad, ImageLoad } from '../process/image-loader.ts';
 import { type Process, ResourceLimit } from '../process/process.ts';
+import type { ProgramImage } from '../process/program-image.ts';
 import type { Mappable } from '../process/seams.ts';
 import type { Task } from '../process/task.ts';
 import { requireCapability } from './dispatch.ts';
@@ -56,6 +58,34 @@ function checkExecutable(kernel: Kernel, task: Task, protection: number, fromFil
   return -Errno.EACCES;
 }
 
+/**
+ * Code of a library, mapped by a program without the right to run unsigned files: its signature is checked as execve checks a program's,
+ * and what was hashed is what is mapped. null: the ordinary rules apply. -errno, PENDING.
+ */
+function verifiedLibrary(
+  kernel: Kernel,
+  task: Task,
+  descriptor: number,
+  protection: number,
+  shared: boolean,
+): ProgramImage | number | null {
+  const runs = (protection & Protection.execute) !== 0 && (protection & Protection.write) === 0;
+  if (!runs || shared || (task.process.capabilities & Capability.execLocal) !== 0) return null;
+  if (!(task.progress instanceof ImageLoad)) {
+    const file = task.process.files?.get(descriptor) ?? null;
+    if (file === null || (file.capability & task.process.capabilities) === 0 || !('program' in file)) return null;
+    const program = (file as unknown as Required<Mappable>).program(kernel, task);
+    if (typeof program === 'number') return program;
+    task.progress = new ImageLoad(program, program.path);
+  }
+  const load = task.progress as ImageLoad;
+  const image = continueLoad(kernel, task, load);
+  if (image === PENDING) return PENDING;
+  load.close(kernel);
+  task.progress = null;
+  return image === -Errno.EACCES ? null : image;
+}
+
 function mmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const space = task.process.addressSpace;
   if (space === null) return -Errno.ENOMEM;
@@ -94,11 +124,16 @@ function mmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const committed = (protection & Protection.write) !== 0 && (flags & MapFlag.noReserve) === 0;
   if (anonymous && committed && rounded > kernel.machine.memory.sizeBytes) return -Errno.ENOMEM;
 
-  const executable = checkExecutable(kernel, task, protection, !anonymous);
+  const library = anonymous ? null : verifiedLibrary(kernel, task, a.int(4), protection, shared);
+  if (typeof library === 'number') return library;
+  const executable = library === null ? checkExecutable(kernel, task, protection, !anonymous) : 0;
   if (executable !== 0) return executable;
   let backing: AreaBacking = anonymousBacking;
   if (anonymous) {
     if (shared) backing = { ...anonymousBacking, sharedPages: new SharedPages() };
+  } else if (library !== null) {
+    library.retain();
+    backing = { ...anonymousBacking, file: library, fileOffset: offset, fileBytes: Infinity };
   } else {
     const file = task.process.files?.get(a.int(4)) ?? null;
     if (file === null) return -Errno.EBADF;

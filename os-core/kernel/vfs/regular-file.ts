@@ -10,14 +10,14 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Capability } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
-import type { Mappable, MappableFile } from '../process/seams.ts';
+import type { Mappable, MappableFile, ProgramFile } from '../process/seams.ts';
 import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { BLOCK_BYTES, type FileSystem } from './file-system.ts';
 import { OpenFile } from './open-file.ts';
 import { prepareFileWrite, readFileBlock, setFileSize, synchroniseFile, wroteFile } from './page-cache.ts';
 import { TransferProgress } from './path-walk.ts';
-import { FileMapping } from './program-file.ts';
+import { ExecutableFile, FileMapping } from './program-file.ts';
 import { adjustCount, type Place, placeKey, Vfs } from './vfs.ts';
 
 export const OpenFlag = {
@@ -176,6 +176,14 @@ export class RegularFile extends OpenFile implements Mappable {
     if (!mayRead(this)) return -Errno.EACCES;
     if (shared && writable && !mayWrite(this)) return -Errno.EACCES;
     return new FileMapping(kernel, this.where, this.path, shared && mayWrite(this));
+  }
+  program(kernel: Kernel, task: Task): ProgramFile | number {
+    if (!mayRead(this)) return -Errno.EACCES;
+    const { where } = this;
+    const inode = this.fileSystem.attributes(kernel, task, where.inode);
+    if (typeof inode === 'number') return inode;
+    if (Vfs.of(kernel).writers.has(placeKey(where))) return -Errno.ETXTBSY;
+    return new ExecutableFile(kernel, where, this.path, inode.size, this.fileSystem.contentIdentity(inode));
   }
   override closed(kernel: Kernel): void {
     if (mayWrite(this)) adjustCount(Vfs.of(kernel).writers, placeKey(this.where), -1);
