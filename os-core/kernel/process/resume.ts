@@ -21,7 +21,7 @@ export function resumeProgram(kernel: Kernel, task: Task): void {
   }
   if (task.signals.actionable) {
     deliverSignals(kernel, task);
-    if (task.state !== TaskState.runnable && task.state !== TaskState.dead) scheduler.yieldCurrent();
+    if (task.state !== TaskState.runnable && task.state !== TaskState.dead) scheduler.yieldCurrent(kernel);
     return;
   }
   if (task.call.active) {

@@ -123,7 +123,7 @@ function nextRequest(kernel: Kernel, task: Task): void {
 /** Default actions of what is pending when the task asks to end; signals with handlers are dropped. */
 function takeLastSignals(kernel: Kernel, task: Task): void {
   while (task.state === TaskState.runnable && takeSignal(kernel, task) !== null);
-  if (task.state !== TaskState.runnable && task.state !== TaskState.dead) kernel.scheduler.yieldCurrent();
+  if (task.state !== TaskState.runnable && task.state !== TaskState.dead) kernel.scheduler.yieldCurrent(kernel);
 }
 
 /** Arena offsets inside the payload become addresses. */
@@ -149,7 +149,7 @@ function finishCall(kernel: Kernel, task: Task): void {
   if (value === DEAD) return;
   if (value === PENDING) {
     task.state = TaskState.sleeping;
-    kernel.scheduler.yieldCurrent();
+    kernel.scheduler.yieldCurrent(kernel);
     return;
   }
   if (value === -Errno.EINTR && task.signals.actionable) {
@@ -189,7 +189,7 @@ function takeSignals(kernel: Kernel, task: Task): boolean {
   if (task.state === TaskState.dead) return true;
   if (task.state !== TaskState.runnable) {
     task.call.interrupted = false;
-    kernel.scheduler.yieldCurrent();
+    kernel.scheduler.yieldCurrent(kernel);
     return true;
   }
   if (information === null) return false;

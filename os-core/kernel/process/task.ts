@@ -104,6 +104,8 @@ export class Task implements Wakeable, TimerTarget {
   systemInstructions = 0;
   /** Timer ticks seen while current. */
   ticks = 0;
+  /** Instructions weighed by niceness, see scheduler.ts. */
+  virtualRunTime: number;
   /** Times the CPU was handed to this task. */
   switches = 0;
 
@@ -120,6 +122,7 @@ export class Task implements Wakeable, TimerTarget {
     this.name = name;
     this.kernelStack = kernelStack;
     this.scheduler = scheduler;
+    this.virtualRunTime = scheduler.minimum;
   }
 
   /** Rights of the task's process. */
@@ -167,4 +170,4 @@ export class Task implements Wakeable, TimerTarget {
     if (this.state === TaskState.sleeping) this.scheduler.makeRunnable(this);
   }
 }
-registerClass('Task', 1, Task);
+registerClass('Task', 2, Task);

@@ -1,6 +1,13 @@
-// Who runs next: round robin over runnable tasks, pre-empted by the 100 Hz tick (8254 through the 8259).
+// Who runs next: the runnable task that has had least, weighed by niceness; pre-empted by the 100 Hz tick (8254 through the 8259) and by
+// sleepers that wake with little behind them.
 //
-//   run queue (front) A B C … (back)     current = the task that has the CPU, in no queue
+//   virtual run time = instructions x 1024 / weight(niceness)      one step of niceness = 1.25 times the share
+//
+//        lowest ─► current ─────────── runs: grows ───────────► back among the others
+//        |  woken: at least `minimum` less half a tick of credit: ahead of endless work, but never far
+//        '- minimum: virtual run time of who was picked last; never falls; new tasks begin there
+//
+// Everything counts retired instructions, so the same run takes the same course.
 //
 // Invariants: a task is queued exactly when it is runnable and not current; `cpuOwner` is the program whose x87/SSE registers and
 // FS base are in the CPU, everybody else's are in guest memory.
@@ -12,6 +19,7 @@ import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
 import { type Task, TaskState } from '../process/task.ts';
+import { weightOf } from './weights.ts';
 
 export const TICK_HERTZ = 100;
 
@@ -25,7 +33,15 @@ export class Scheduler {
   idle = false;
   /** The periodic tick is stopped for the time being idle. */
   tickStopped = false;
+  /** In the order in which they came: of equals the first is picked. */
   private readonly queue: Set<Task> = new Set();
+  /** See above; in weighed instructions. */
+  minimum = 0;
+  /** Instruction count up to which the current task was charged. */
+  private chargedUpTo = 0;
+  /** Instruction count at the last tick, and how many lay between the last two. */
+  private lastTickAt = 0;
+  private tickInstructions = 0;
   private cpuOwner: Task | null = null;
   /** Ticks since boot, and those of them that found the machine idle. */
   ticks = 0;
@@ -43,12 +59,46 @@ export class Scheduler {
   makeRunnable(task: Task): void {
     assert(task.state !== TaskState.dead, 'a dead task is made runnable');
     task.state = TaskState.runnable;
-    if (task !== this.current) this.queue.add(task);
+    const { current } = this;
+    if (task === current) return;
+    this.queue.add(task);
+    task.virtualRunTime = Math.max(task.virtualRunTime, this.minimum - this.tickInstructions / 2);
+    // A tenth of a tick's lead, so that two tasks that talk to each other do not switch at every word.
+    if (current !== null && task.virtualRunTime + this.tickInstructions / 10 < current.virtualRunTime)
+      this.reschedule = true;
+  }
+
+  /** What the current task has run since the last call is added to its account. Called wherever somebody may be woken next. */
+  charge(instructionCount: number): void {
+    const { current } = this;
+    if (current !== null)
+      current.virtualRunTime += ((instructionCount - this.chargedUpTo) * 1024) / weightOf(current.process.niceness);
+    this.chargedUpTo = instructionCount;
+  }
+
+  /** sched_yield(2): the current task goes behind the one that would be next. */
+  stepBack(): void {
+    const { current } = this;
+    const next = this.least();
+    if (current === null || next === null) return;
+    current.virtualRunTime = Math.max(current.virtualRunTime, next.virtualRunTime);
+    this.reschedule = true;
+  }
+
+  /** Linear: a few dozen tasks are runnable at most times, and a pick is followed by thousands of instructions. */
+  private least(): Task | null {
+    let least: Task | null = null;
+    for (const task of this.queue) if (least === null || task.virtualRunTime < least.virtualRunTime) least = task;
+    return least;
   }
 
   /** Called by the timer's interrupt handler. */
   tick(kernel: Kernel): void {
     this.ticks++;
+    const { instructionCount } = kernel.machine.cpu;
+    this.charge(instructionCount);
+    this.tickInstructions = this.current === null ? this.tickInstructions : instructionCount - this.lastTickAt;
+    this.lastTickAt = instructionCount;
     if (this.current === null) this.idleTicks++;
     else this.current.ticks++;
     kernel.timers.expireDue(kernel, kernel.nowNanos());
@@ -59,23 +109,25 @@ export class Scheduler {
   pickNext(kernel: Kernel): Task | null {
     assert(this.current === null, 'a task has the CPU already');
     this.reschedule = false;
-    for (const task of this.queue) {
-      this.queue.delete(task);
-      this.current = task;
-      task.switches++;
-      this.contextSwitches++;
-      task.clearWait(kernel);
-      this.loadAddressSpace(kernel, task.process.addressSpace);
-      kernel.state.descriptorTables.setKernelStack(kernel, task.kernelStack + FRAME_BYTES);
-      return task;
-    }
-    return null;
+    const task = this.least();
+    if (task === null) return null;
+    this.queue.delete(task);
+    this.current = task;
+    this.minimum = Math.max(this.minimum, task.virtualRunTime);
+    this.chargedUpTo = kernel.machine.cpu.instructionCount;
+    task.switches++;
+    this.contextSwitches++;
+    task.clearWait(kernel);
+    this.loadAddressSpace(kernel, task.process.addressSpace);
+    kernel.state.descriptorTables.setKernelStack(kernel, task.kernelStack + FRAME_BYTES);
+    return task;
   }
 
-  /** The current task gives up the CPU: back of the queue if still runnable, else it sleeps, has stopped or is dead. */
-  yieldCurrent(): void {
+  /** The current task gives up the CPU: among the others if still runnable, else it sleeps, has stopped or is dead. */
+  yieldCurrent(kernel: Kernel): void {
     const task = this.current;
     assert(task !== null, 'no task has the CPU');
+    this.charge(kernel.machine.cpu.instructionCount);
     this.current = null;
     this.inUserMode = false;
     if (task.state === TaskState.runnable) this.queue.add(task);
@@ -129,4 +181,4 @@ export class Scheduler {
     }
   }
 }
-registerClass('Scheduler', 1, Scheduler);
+registerClass('Scheduler', 2, Scheduler);

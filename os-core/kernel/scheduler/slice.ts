@@ -40,7 +40,7 @@ export function runSlice(kernel: Kernel, maxInstructions: number): SliceResult {
     const task = scheduler.current as Task | null;
     if (task === null) continue;
     if (scheduler.reschedule && !scheduler.inUserMode && scheduler.hasRunnable) {
-      scheduler.yieldCurrent();
+      scheduler.yieldCurrent(kernel);
       continue;
     }
     switch (task.kind) {
@@ -74,6 +74,7 @@ function runProgram(kernel: Kernel, task: Task, budget: number): void {
   const middle = machine.cpu.instructionCount;
   task.userInstructions += middle - before;
   if (kind === TrapKind.budget) return;
+  scheduler.charge(middle);
   scheduler.inUserMode = false;
   if (kind === TrapKind.systemCall) handleSystemCallTrap(kernel, task);
   else if (kind === TrapKind.interrupt) handleInterruptTrap(kernel, task);
@@ -94,6 +95,7 @@ function enterKernelContext(kernel: Kernel, stackTop: number, address: bigint): 
 function pollInterrupts(kernel: Kernel, task: Task): boolean {
   const { machine, scheduler } = kernel;
   const { cpu } = machine;
+  scheduler.charge(cpu.instructionCount);
   enterKernelContext(kernel, task.kernelStack + FRAME_BYTES, kernelTaskAddress);
   while (machine.pollInterrupts()) {
     handleInterruptTrap(kernel, null);
@@ -104,7 +106,7 @@ function pollInterrupts(kernel: Kernel, task: Task): boolean {
   if (!scheduler.reschedule) return false;
   scheduler.reschedule = false;
   if (!scheduler.hasRunnable) return false;
-  scheduler.yieldCurrent();
+  scheduler.yieldCurrent(kernel);
   return true;
 }
 
@@ -118,7 +120,7 @@ function stepKernelTask(kernel: Kernel, task: Task): void {
   if (result === 'done') exitTask(kernel, task, 0);
   else if (result === 'sleep') {
     task.state = TaskState.sleeping;
-    scheduler.yieldCurrent();
+    scheduler.yieldCurrent(kernel);
   }
 }
 

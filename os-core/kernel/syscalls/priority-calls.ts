@@ -3,8 +3,7 @@
 //   which: process, group or user ─► processes ─┬─ getpriority: 20 - lowest niceness (1…40, never negative)
 //                                               └─ setpriority: 0, or the last refusal
 //
-// The niceness is a wish that is remembered and shown; the scheduler is fair among all programs (setpriority(2) leaves the effect
-// to the kernel).
+// Each step is worth a quarter of the share: see scheduler/weights.ts.
 
 import { Errno } from '../../abi/errno.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';

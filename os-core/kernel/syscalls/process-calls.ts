@@ -295,7 +295,7 @@ function archPrctl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
 }
 
 function schedYield(kernel: Kernel): number {
-  if (kernel.scheduler.hasRunnable) kernel.scheduler.reschedule = true;
+  kernel.scheduler.stepBack();
   return 0;
 }
 

@@ -42,7 +42,7 @@ export function runCall(kernel: Kernel, task: Task, registersLive: boolean): voi
   if (result === DEAD) return;
   if (result === PENDING) {
     if (task.state === TaskState.runnable) task.state = TaskState.sleeping;
-    scheduler.yieldCurrent();
+    scheduler.yieldCurrent(kernel);
     return;
   }
   // Interrupted by a signal: the way back decides between EINTR and running the call again.

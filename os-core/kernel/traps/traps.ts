@@ -134,7 +134,7 @@ function handlePageFault(kernel: Kernel, task: Task): void {
   if (result === PENDING) {
     // The instruction runs again when the page has come from the disk.
     task.state = TaskState.sleeping;
-    kernel.scheduler.yieldCurrent();
+    kernel.scheduler.yieldCurrent(kernel);
     return;
   }
   if (result === -Errno.ENOMEM) {
