@@ -36,6 +36,9 @@ export interface Machine {
   /** Virtual time since power-on in nanoseconds. */
   nowNanos(): number;
 
+  /** The instruction at the start of `bytes`, which lie at a virtual address, as text (Intel syntax) for messages; '(bad)' if it is none. */
+  disassemble(bytes: Uint8Array, virtualAddress: bigint): string;
+
   /** Calls a function of the firmware through its address, as found in the tables in guest memory (UEFI 2.10). Microsoft x64 arguments as numbers; returns EFI_STATUS (0 = success; errors have bit 63 set, see firmware status names). */
   callFirmware(functionAddress: number, ...args: number[]): bigint;
   /** What the firmware hands to the loader's entry point: EFI_HANDLE and the physical address of EFI_SYSTEM_TABLE. */

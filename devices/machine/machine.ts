@@ -11,6 +11,7 @@ import { type Cpu, TrapKind } from '../contract/cpu.ts';
 import type { DeviceSnapshot, Snapshotable, TimedDevice } from '../contract/device.ts';
 import type { HostMachine, MachineCounters } from '../contract/host-machine.ts';
 import type { AccessWidth } from '../contract/machine.ts';
+import { disassemble } from '../cpu/disassembler.ts';
 import type { Firmware } from '../firmware/firmware.ts';
 import type { InterruptController } from '../interrupts/interrupt-controller.ts';
 import type { MmioBus, PortBus } from './buses.ts';
@@ -134,6 +135,10 @@ export class PersonalComputer implements HostMachine {
 
   nowNanos(): number {
     return this.parts.clock.nowNanos();
+  }
+
+  disassemble(bytes: Uint8Array, virtualAddress: bigint): string {
+    return disassemble(bytes, virtualAddress).text;
   }
 
   private performDueActions(): void {

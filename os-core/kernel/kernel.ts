@@ -18,6 +18,7 @@ import { FrameAllocator } from './memory/frames.ts';
 import { KernelPaging } from './memory/kernel-paging.ts';
 import { UserMemory } from './memory/user-memory.ts';
 import { Vdso } from './memory/vdso.ts';
+import { FaultReports } from './process/fault-report.ts';
 import type { HashEngine } from './process/hash-engine.ts';
 import { ProcessTable } from './process/process-table.ts';
 import { ProgramCache } from './process/program-image.ts';
@@ -78,6 +79,7 @@ export class KernelState {
   readonly programs: ProgramCache = new ProgramCache();
   readonly pageCache: PageCache = new PageCache();
   readonly vdso: Vdso = new Vdso();
+  readonly faultReports: FaultReports = new FaultReports();
   readonly security: SecurityRecord = new SecurityRecord();
   /** State of subsystems by name: 'vfs', 'drivers', 'network' … */
   readonly services: Map<string, object> = new Map();

@@ -25,6 +25,8 @@ export interface TerminalWire {
   roomAvailable(kernel: Kernel, terminal: Terminal): void;
 }
 
+const messageEncoder = new TextEncoder();
+
 export class Terminal {
   /** Name below /dev. */
   readonly name: string;
@@ -68,6 +70,13 @@ export class Terminal {
   /** Output towards the wire, unless ^S holds it. */
   drain(kernel: Kernel): void {
     if (!this.discipline.stopped && this.discipline.output.length > 0) this.wire.transmit(kernel, this);
+  }
+
+  /** A line of the kernel's, on a line of its own and without control characters (names are programs' choice); what finds no room is dropped. */
+  showMessage(kernel: Kernel, line: string): void {
+    const bytes = messageEncoder.encode(`\r${line.replace(/\p{Cc}/gu, '?')}\n`);
+    this.discipline.write(bytes, 0, bytes.length);
+    this.drain(kernel);
   }
 
   signalForeground(kernel: Kernel, number: number): void {

@@ -10,6 +10,7 @@ import { LAST_SIGNAL, SIG_DFL, SIG_IGN, Signal, SignalCode, signalNames } from '
 import type { Kernel } from '../kernel.ts';
 import { readSaved, SavedRegister } from '../traps/saved-registers.ts';
 import { endProcess } from './exit.ts';
+import { reportFault } from './fault-report.ts';
 import { type Process, waitStatus } from './process.ts';
 import { bitOfSignal, defaultDisposition, type SignalInformation, unblockableSignals } from './signal-state.ts';
 import { type Task, TaskKind, TaskState } from './task.ts';
@@ -100,7 +101,7 @@ export function setBlocked(task: Task, mask: bigint): void {
   updateActionable(task);
 }
 
-/** A fault of the program's own: forced even if blocked or ignored (then the default action is taken). Logs what would be a core dump's summary. */
+/** A fault of the program's own: forced even if blocked or ignored (then the default action is taken). What would be a core dump's summary is logged. */
 export function killForFault(kernel: Kernel, task: Task, information: SignalInformation, what: string): void {
   const { process } = task;
   const { number } = information;
@@ -109,7 +110,9 @@ export function killForFault(kernel: Kernel, task: Task, information: SignalInfo
   if (blocked || action.handler === SIG_IGN || action.handler === SIG_DFL) {
     const at = readSaved(kernel, task, SavedRegister.rip).toString(16);
     const stack = readSaved(kernel, task, SavedRegister.rsp).toString(16);
-    kernel.log(
+    reportFault(
+      kernel,
+      task,
       `[fault] ${process.executablePath || task.name} (${process.id}): ${signalNames[number]}, ${what}, rip 0x${at}, rsp 0x${stack}`,
     );
     endProcess(kernel, process, waitStatus.killed(number, defaultDisposition(number) === 'dump'));
@@ -193,7 +196,9 @@ export function takeSignal(kernel: Kernel, task: Task): SignalInformation | null
         endProcess(kernel, process, waitStatus.killed(information.number, false));
         return null;
       case 'dump':
-        kernel.log(
+        reportFault(
+          kernel,
+          task,
           `[signal] ${process.executablePath || task.name} (${process.id}) ended by ${signalNames[information.number]}`,
         );
         endProcess(kernel, process, waitStatus.killed(information.number, true));
