@@ -22,6 +22,7 @@ import { type Task, TaskState } from '../process/task.ts';
 import { weightOf } from './weights.ts';
 
 export const TICK_HERTZ = 100;
+const FIRST_TICK_INSTRUCTIONS = 1_000_000;
 
 export class Scheduler {
   current: Task | null = null;
@@ -39,9 +40,10 @@ export class Scheduler {
   minimum = 0;
   /** Instruction count up to which the current task was charged. */
   private chargedUpTo = 0;
-  /** Instruction count at the last tick, and how many lay between the last two. */
+  /** Instruction count at the last tick; and the most that lay between two, which is what a busy tick holds. A guess until then. */
   private lastTickAt = 0;
-  private tickInstructions = 0;
+  private tickInstructions = FIRST_TICK_INSTRUCTIONS;
+  private tickMeasured = false;
   private cpuOwner: Task | null = null;
   /** Ticks since boot, and those of them that found the machine idle. */
   ticks = 0;
@@ -97,12 +99,19 @@ export class Scheduler {
     this.ticks++;
     const { instructionCount } = kernel.machine.cpu;
     this.charge(instructionCount);
-    this.tickInstructions = this.current === null ? this.tickInstructions : instructionCount - this.lastTickAt;
-    this.lastTickAt = instructionCount;
+    this.measureTick(instructionCount);
     if (this.current === null) this.idleTicks++;
     else this.current.ticks++;
     kernel.timers.expireDue(kernel, kernel.nowNanos());
     this.reschedule = true;
+  }
+
+  private measureTick(instructionCount: number): void {
+    const passed = instructionCount - this.lastTickAt;
+    this.lastTickAt = instructionCount;
+    if (this.current === null) return;
+    this.tickInstructions = this.tickMeasured ? Math.max(this.tickInstructions, passed) : passed;
+    this.tickMeasured = true;
   }
 
   /** Takes the next task off the queue and makes it current; null if there is none. */
