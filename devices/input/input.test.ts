@@ -208,6 +208,45 @@ describe('PS/2 mouse', () => {
     expect(bytes[0] & 0x40).toBe(0x40);
   });
 
+  /** The packets of three bytes as places where the buttons were seen: x in counts from the start. */
+  const places = (bytes: readonly number[]): [x: number, buttons: number][] => {
+    const seen: [number, number][] = [];
+    for (let n = 0, x = 0; n < bytes.length; n += 3) {
+      x += sum(bytes.slice(n, n + 3))[0];
+      seen.push([x, bytes[n] & 7]);
+    }
+    return seen;
+  };
+
+  it('E8: a long way ends before the button that is pressed at its end', () => {
+    const { say, chip, drain } = mouse();
+    say(0xf4);
+    chip.moveMouse(600, 0, 1);
+    chip.moveMouse(300, 0, 0);
+    expect(places(drain())).toEqual([
+      [255, 0],
+      [510, 0],
+      [600, 1],
+      [855, 1],
+      [900, 0],
+    ]);
+  });
+
+  it('E8: movement that waits for room is not carried over a change of buttons', () => {
+    const { say, chip, drain } = mouse();
+    say(0xf4);
+    for (let n = 0; n < 1000; n++) chip.moveMouse(1, 0, 0);
+    chip.moveMouse(0, 0, 1);
+    for (let n = 0; n < 700; n++) chip.moveMouse(1, 0, 1);
+    chip.moveMouse(0, 0, 0);
+    for (let n = 0; n < 500; n++) chip.moveMouse(1, 0, 0);
+    const seen = places(drain());
+    expect(seen.find(([, buttons]) => buttons === 1)?.[0]).toBe(1000);
+    const held = seen.findLastIndex(([, buttons]) => buttons === 1);
+    expect(seen[held + 1]).toEqual([1700, 0]);
+    expect(seen.at(-1)).toEqual([2200, 0]);
+  });
+
   it('remote mode reports when asked', () => {
     const { say, chip, drain } = mouse();
     say(0xf0, 0xf4);

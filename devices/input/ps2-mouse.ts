@@ -6,8 +6,9 @@
 //               F0 remote   F2 identity (00)   F3 n sample rate   F4/F5 reporting on, off   F6 defaults   FE resend   FF reset
 //
 // Movement that finds the packet buffer full stays in the counters, as in a real mouse between two samples, and goes out when
-// there is room; the counters are 16 bits wide here and set the overflow bits only beyond that. Host pixels are counts:
-// resolution and scaling are kept and reported, but do not change what the host's pointer did.
+// there is room, and a part of the buffer is kept for changes of buttons. Movement comes before the change that is told with it: a long
+// way's packets have the old buttons, all but the last. Only when the whole buffer is full does a change wait, with what follows. The
+// counters are 16 bits wide here and set the overflow bits only beyond that. Host pixels are counts: resolution and scaling are kept and reported, but do not change what the host's pointer did.
 // The wheel answers to a knock: sample rates 200, 100, 80 one after the other; then the identity is 03 and packets have a fourth byte,
 // the wheel's movement, down positive, -8 to 7. Who does not knock has a mouse of three bytes.
 
@@ -17,6 +18,8 @@ import { clearQueue, dequeue, enqueue, newByteQueue, queueRoom, repairQueue } fr
 
 const WHEEL_PACKET_BYTES = 4;
 const PACKET_BUFFER_BYTES = 256 * WHEEL_PACKET_BYTES;
+/** Kept free by movement alone, so that a button is reported where it was pressed or released: 128 packets. */
+const RESERVED_BYTES = PACKET_BUFFER_BYTES / 2;
 const ANSWER_BYTES = 16;
 /** Largest movement of one packet without overflow: 9-bit two's complement. */
 const MOST_POSITIVE = 255;
@@ -235,20 +238,21 @@ export class Ps2Mouse implements Snapshotable {
   private makePackets(): void {
     const state = this.state;
     if (!state.reporting || state.remote || state.wrap) return;
-    while (
-      (state.pendingX !== 0 ||
-        state.pendingY !== 0 ||
-        state.pendingZ !== 0 ||
-        state.buttons !== state.reportedButtons) &&
-      queueRoom(state.packets) >= WHEEL_PACKET_BYTES
-    )
+    for (;;) {
+      const changed = state.buttons !== state.reportedButtons;
+      if (!changed && state.pendingX === 0 && state.pendingY === 0 && state.pendingZ === 0) return;
+      if (queueRoom(state.packets) < WHEEL_PACKET_BYTES + (changed ? 0 : RESERVED_BYTES)) return;
       this.putPacket(false);
+    }
   }
 
   private putPacket(asAnswer: boolean): void {
     const state = this.state;
     const x = Math.max(MOST_NEGATIVE, Math.min(MOST_POSITIVE, state.pendingX));
     const y = Math.max(MOST_NEGATIVE, Math.min(MOST_POSITIVE, state.pendingY));
+    const z = state.hasWheel ? Math.max(MOST_STEPS_UP, Math.min(MOST_STEPS_DOWN, state.pendingZ)) : 0;
+    const isLast = x === state.pendingX && y === state.pendingY && z === state.pendingZ;
+    const buttons = isLast ? state.buttons : state.reportedButtons;
     const queue = asAnswer ? state.answers : state.packets;
     enqueue(
       queue,
@@ -257,12 +261,11 @@ export class Ps2Mouse implements Snapshotable {
         (y < 0 ? 0x20 : 0) |
         (x < 0 ? 0x10 : 0) |
         0x08 |
-        state.buttons,
+        buttons,
     );
     enqueue(queue, x & 0xff);
     enqueue(queue, y & 0xff);
     if (state.hasWheel) {
-      const z = Math.max(MOST_STEPS_UP, Math.min(MOST_STEPS_DOWN, state.pendingZ));
       enqueue(queue, z & 0xff);
       state.pendingZ -= z;
     }
@@ -270,7 +273,7 @@ export class Ps2Mouse implements Snapshotable {
     state.pendingY -= y;
     state.overflowX = false;
     state.overflowY = false;
-    state.reportedButtons = state.buttons;
+    state.reportedButtons = buttons;
   }
 
   private answer(...bytes: number[]): void {

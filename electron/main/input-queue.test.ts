@@ -34,6 +34,29 @@ describe('input queue', () => {
     queue.stop();
   });
 
+  test('E8: a button is pressed and released where it was, however long the machine does not read', async () => {
+    const buffer = createRingBuffer(64);
+    const reader = new RingReader(buffer);
+    const queue = new InputQueue(new RingWriter(buffer));
+    for (let filler = 0; filler < 8; filler++) queue.send(encodeKey([filler]));
+    const sent = [
+      encodePointer(10, 1, 0, 0),
+      encodePointer(10, 1, 1, 0),
+      encodePointer(11, 1, 1, 0),
+      encodePointer(11, 1, 0, 0),
+      encodePointer(900, 1, 0, 0),
+    ];
+    for (const message of sent) queue.send(message);
+    queue.send(encodeKey([99]));
+    const received: number[][] = [];
+    while (received.at(-1)?.[1] !== 99) {
+      for (let message = reader.next(); message; message = reader.next()) received.push(Array.from(message));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect(received.slice(8, -1)).toEqual(sent.map((message) => Array.from(message)));
+    queue.stop();
+  });
+
   test('D2 E7: a machine that sleeps in poll is woken for each message, also for one that had to wait', async () => {
     const buffer = createRingBuffer(64);
     const reader = new RingReader(buffer);

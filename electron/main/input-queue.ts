@@ -1,5 +1,6 @@
 // Input on its way into the machine's ring. The ring takes thousands of keystrokes; when a machine does not read for so long that
-// it fills up, what is left waits here, in order and bounded, and pointer positions replace one another.
+// it fills up, what is left waits here, in order and bounded, and pointer positions replace one another, except where a button was
+// pressed or released.
 
 import type { RingWriter } from '../protocol/input-ring.ts';
 import { RingMessage } from '../protocol/machine-messages.ts';
@@ -11,6 +12,9 @@ const RETRY_MILLIS = 10;
 export class InputQueue {
   private readonly ring: RingWriter;
   private readonly waiting: Uint8Array[] = [];
+  /** Buttons of the newest pointer message, and whether that message is where they changed. */
+  private buttons = 0;
+  private buttonsChanged = false;
   private timer: NodeJS.Timeout | null = null;
   /** Called after a message went into the ring: for a machine that sleeps where the ring's doorbell does not reach it. */
   wake: (() => void) | null = null;
@@ -22,14 +26,16 @@ export class InputQueue {
   /** False if the machine has not read for so long that the message was dropped. */
   send(message: Uint8Array): boolean {
     if (this.waiting.length === 0 && this.ring.push(message)) {
+      this.noteButtons(message);
       this.wake?.();
       return true;
     }
     const last = this.waiting.at(-1);
-    if (last && sameKindOfMove(last, message)) {
+    if (last && !this.buttonsChanged && sameKindOfMove(last, message)) {
       this.waiting[this.waiting.length - 1] = message;
     } else if (this.waiting.length < MAX_WAITING) {
       this.waiting.push(message);
+      this.noteButtons(message);
     } else {
       return false;
     }
@@ -41,6 +47,12 @@ export class InputQueue {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
     this.waiting.length = 0;
+  }
+
+  private noteButtons(message: Uint8Array): void {
+    if (message[0] !== RingMessage.pointer) return;
+    this.buttonsChanged = message[5] !== this.buttons;
+    this.buttons = message[5];
   }
 
   private retry(): void {

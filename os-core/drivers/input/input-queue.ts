@@ -26,6 +26,9 @@ export class InputQueue {
   private readonly words: Uint32Array = new Uint32Array(INPUT_QUEUE_RECORDS * WORDS);
   private first = 0;
   private count = 0;
+  /** Buttons of the newest pointer record, and whether that record is where they changed. */
+  private buttons = 0;
+  private buttonsChanged = false;
 
   get length(): number {
     return this.count;
@@ -35,14 +38,18 @@ export class InputQueue {
     if (kind === InputKind.pointer && this.mergePointer(a, b, c)) return;
     if (this.count === INPUT_QUEUE_RECORDS) {
       this.count = 0;
+      this.buttons = 0;
       this.append(InputKind.lost, 0, 0, 0);
     }
     this.append(kind, a, b, c);
+    if (kind !== InputKind.pointer) return;
+    this.buttonsChanged = c !== this.buttons;
+    this.buttons = c;
   }
 
-  /** A movement with the same buttons replaces the one before it. */
+  /** A movement with the same buttons replaces the one before it, unless that tells where a button was pressed or released. */
   private mergePointer(x: number, y: number, buttons: number): boolean {
-    if (this.count === 0) return false;
+    if (this.count === 0 || this.buttonsChanged) return false;
     const last = this.place(this.count - 1);
     if (this.words[last] !== InputKind.pointer || this.words[last + 3] !== buttons) return false;
     this.words[last + 1] = x;
@@ -74,7 +81,7 @@ export class InputQueue {
     this.count -= total;
   }
 }
-registerClass('drivers.InputQueue', 1, InputQueue);
+registerClass('drivers.InputQueue', 2, InputQueue);
 
 export class InputNode extends DeviceNode {
   private waiting: InputQueue | null = new InputQueue();

@@ -103,20 +103,46 @@ describe('mouse', () => {
 });
 
 describe('input queue', () => {
-  it('merges movements with the same buttons, keeps clicks', () => {
+  it('E8: merges movements with the same buttons, keeps clicks and where they were', () => {
     const queue = new InputQueue();
-    for (const [x, buttons] of [
+    const places = (moves: readonly (readonly [x: number, buttons: number])[]) => {
+      for (const [x, buttons] of moves) queue.push(InputKind.pointer, x, 0, buttons);
+      return drain(queue).map(([, x, , buttons]) => [x, buttons]);
+    };
+    const first = places([
       [1, 0],
       [2, 0],
       [3, 1],
       [4, 1],
+      [5, 1],
       [5, 0],
-    ])
-      queue.push(InputKind.pointer, x, 0, buttons);
-    expect(drain(queue)).toEqual([
-      [2, 2, 0, 0],
-      [2, 4, 0, 1],
-      [2, 5, 0, 0],
+      [6, 0],
+      [7, 0],
+    ]);
+    expect(first).toEqual([
+      [2, 0],
+      [3, 1],
+      [5, 1],
+      [5, 0],
+      [7, 0],
+    ]);
+    // Also when the reader has taken all that was before.
+    const second = places([
+      [8, 0],
+      [9, 0],
+      [9, 1],
+    ]);
+    expect(second).toEqual([
+      [9, 0],
+      [9, 1],
+    ]);
+    const third = places([
+      [9, 0],
+      [10, 0],
+    ]);
+    expect(third).toEqual([
+      [9, 0],
+      [10, 0],
     ]);
   });
 
