@@ -6,7 +6,8 @@
 //   wheel      0 u32 kind = 4   4 i32 steps, down positive, since the record before (from the mouse)
 //
 // A reader that is too slow: movements are merged into the newest one with the same buttons, never into the one that tells where a
-// button changed; when keys or clicks overflow the queue (INPUT_QUEUE_RECORDS), the queue is cut to one record of kind 3 (lost), and the reader must take all keys as released.
+// button changed; when keys or clicks overflow the queue (INPUT_QUEUE_RECORDS), the queue is cut to one record of kind 3 (lost), and the
+// reader must take all keys as released.
 
 export const InputKind = { key: 1, pointer: 2, lost: 3, wheel: 4 } as const;
 export const KeyAction = { release: 0, press: 1, repeat: 2 } as const;

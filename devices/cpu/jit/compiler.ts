@@ -6,8 +6,8 @@
 //   end
 //   store registers, flags, LEFT; return
 //
-// Instructions are counted per block, at its start. At loop headers the count is compared: unless the longest way to the next
-// header still fits, the function is left, and the interpreter runs up to the exact instruction.
+// Instructions are counted per block, at its start. At loop headers, and after string instructions, the count is compared: unless the
+// longest way to the next such place still fits, the function is left, and the interpreter runs up to the exact instruction.
 
 import type { Instruction } from '../decode/instruction.ts';
 import { MXCSR, RIP_LOW } from '../state-layout.ts';
@@ -83,6 +83,8 @@ class RegionCompiler {
   /** Most instructions from the start of a block to the next counted header. */
   private readonly distance: Int32Array;
   private nextLocal = -1;
+  /** Blocks after a string instruction, which may have taken any part of what was left. */
+  private readonly afterStrings: ReadonlySet<number>;
 
   constructor(region: Region, options: CompileOptions) {
     this.region = region;
@@ -99,6 +101,9 @@ class RegionCompiler {
     this.flow = structureFlow({ count: blocks.length, successors: (node) => blocks[node].successors, labelled });
     this.kindIn = new Int32Array(blocks.length).fill(KIND_DYNAMIC);
     this.distance = new Int32Array(blocks.length + 1);
+    this.afterStrings = new Set(
+      blocks.filter((block) => block.ending === Ending.string && block.next >= 0).map((block) => block.next),
+    );
   }
 
   compile(): CompiledRegion {
@@ -172,8 +177,9 @@ class RegionCompiler {
     }
   }
 
+  /** Before these blocks the count is compared. */
   private isCounted(node: number): boolean {
-    return this.flow.isLoopHeader[node] === 1 || this.flow.dispatched.includes(node);
+    return this.flow.isLoopHeader[node] === 1 || this.flow.dispatched.includes(node) || this.afterStrings.has(node);
   }
 
   private measure(): void {

@@ -141,7 +141,7 @@ export class RegularFile extends OpenFile implements Mappable {
     if ((this.flags & OpenFlag.dataSync) !== 0 && progress.done > 0) {
       // The bytes count as written only when they are durable; a restart finds nothing left to copy.
       task.progress = progress.inner;
-      const status = this.fileSystem.synchronise(kernel, task);
+      const status = synchroniseFile(kernel, task, this.where);
       progress.inner = task.progress;
       task.progress = progress;
       if (status !== 0) return status === PENDING ? PENDING : this.finish(task, status);

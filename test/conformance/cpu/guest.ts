@@ -47,10 +47,9 @@ const withErrorCode = (vector: number): boolean => (vector >= 10 && vector <= 14
 export const engines = ['interpreter', 'jit'] as const;
 export type Engine = (typeof engines)[number];
 
-function buildCpu(memory: PhysicalMemory, engine: Engine): VirtualCpu {
+function buildCpu(memory: PhysicalMemory, engine: Engine, compileThreshold: number): VirtualCpu {
   const bus = { portRead: () => 0xffffffff, portWrite: () => {}, mmioRead: () => 0xffffffff, mmioWrite: () => {} };
-  // Compiled before it first runs: a snippet does not live long enough to become hot.
-  return createCpu({ memory, bus, engine, compileThreshold: 0 });
+  return createCpu({ memory, bus, engine, compileThreshold });
 }
 
 export class Guest {
@@ -58,8 +57,9 @@ export class Guest {
   readonly cpu: VirtualCpu;
   private readonly code = new Uint8Array(CODE_BYTES);
 
-  constructor(engine: Engine = 'interpreter') {
-    this.cpu = buildCpu(this.memory, engine);
+  /** By default code is compiled before it first runs: a snippet does not live long enough to become hot. */
+  constructor(engine: Engine = 'interpreter', compileThreshold = 0) {
+    this.cpu = buildCpu(this.memory, engine, compileThreshold);
     this.buildPages();
     this.buildTables();
     const cpu = this.cpu;
@@ -125,19 +125,7 @@ export class Guest {
    */
   run(input: Uint8Array, inputWords: Uint32Array, at: number, output: Uint8Array, to: number): void {
     const { memory, cpu } = this;
-    const registers = cpu.generalRegisters;
     const from = at >> 2;
-    for (let n = 0; n < 32; n++) registers[n] = inputWords[from + n];
-    const frame = memory.words32;
-    frame[FRAME >> 2] = CODE_ADDRESS;
-    frame[(FRAME >> 2) + 1] = 0;
-    frame[(FRAME >> 2) + 4] = inputWords[from + 32] | 0x202;
-    frame[(FRAME >> 2) + 5] = 0;
-    frame[(FRAME >> 2) + 6] = registers[RSP_WORD];
-    frame[(FRAME >> 2) + 7] = registers[RSP_WORD + 1];
-    memory.noteWrite(FRAME, 40);
-    registers[RSP_WORD] = FRAME;
-    registers[RSP_WORD + 1] = 0;
     const fx = at + VectorOffset.fx;
     memory.writeBytes(FX_AREA, input.subarray(fx, fx + FX_BYTES));
     cpu.restoreFloatingPoint(FX_AREA);
@@ -146,11 +134,28 @@ export class Guest {
       WINDOW_PHYSICAL,
       input.subarray(at + VectorOffset.window, at + VectorOffset.window + WINDOW_BYTES),
     );
-    if (cpu.interruptReturn() !== TrapKind.budget) throw new Error('oracle: IRET into the snippet failed');
+    this.enter(inputWords.subarray(from, from + 32), inputWords[from + 32]);
     const kind = cpu.run(BUDGET);
     if (cpu.compilerStatistics.refused > 0) throw new Error('oracle: the compiler wrote a module that is not valid');
     if (kind !== TrapKind.interrupt) throw new Error(`oracle: the snippet ended with trap kind ${kind}`);
     this.store(output, to);
+  }
+
+  /** Enters ring 3 at CODE_ADDRESS with these general registers (32 words) and flags. */
+  enter(registers: Uint32Array, flags: number): void {
+    const { memory, cpu } = this;
+    cpu.generalRegisters.set(registers);
+    const frame = memory.words32;
+    frame[FRAME >> 2] = CODE_ADDRESS;
+    frame[(FRAME >> 2) + 1] = 0;
+    frame[(FRAME >> 2) + 4] = flags | 0x202;
+    frame[(FRAME >> 2) + 5] = 0;
+    frame[(FRAME >> 2) + 6] = registers[RSP_WORD];
+    frame[(FRAME >> 2) + 7] = registers[RSP_WORD + 1];
+    memory.noteWrite(FRAME, 40);
+    cpu.generalRegisters[RSP_WORD] = FRAME;
+    cpu.generalRegisters[RSP_WORD + 1] = 0;
+    if (cpu.interruptReturn() !== TrapKind.budget) throw new Error('oracle: IRET into the snippet failed');
   }
 
   private store(output: Uint8Array, to: number): void {

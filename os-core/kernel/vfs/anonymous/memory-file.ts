@@ -10,6 +10,7 @@ import type { Task } from '../../process/task.ts';
 import type { SystemCallArguments, SystemCallEntry } from '../../syscalls/handler.ts';
 import { MemoryFileSystem } from '../memory-file-system.ts';
 import type { OpenFile } from '../open-file.ts';
+import { FileMapping } from '../program-file.ts';
 import { OpenFlag, RegularFile } from '../regular-file.ts';
 import { installFile, row } from '../system-calls/support.ts';
 import { Place, Vfs } from '../vfs.ts';
@@ -50,17 +51,22 @@ export class MemoryFile extends RegularFile {
     return super.truncate(kernel, task, size);
   }
   override mapping(kernel: Kernel, task: Task, shared: boolean, writable: boolean): MappableFile | number {
-    if (shared && writable && (this.seals & (Seal.write | Seal.futureWrite)) !== 0) return -Errno.EPERM;
+    const sealed = (this.seals & (Seal.write | Seal.futureWrite)) !== 0;
+    if (shared && writable && sealed) return -Errno.EPERM;
+    // Nor may mprotect make it writable later.
+    if (shared && sealed) return new FileMapping(kernel, this.place as Place, this.path, false);
     return super.mapping(kernel, task, shared, writable);
   }
 }
 registerClass('vfs.MemoryFile', 1, MemoryFile);
 
 /** F_ADD_SEALS */
-export function addSeals(file: OpenFile, seals: number): number {
+export function addSeals(kernel: Kernel, file: OpenFile, seals: number): number {
   if (!(file instanceof MemoryFile)) return -Errno.EINVAL;
   if ((seals & ~ALL_SEALS) !== 0) return -Errno.EINVAL;
   if ((file.seals & Seal.seal) !== 0) return -Errno.EPERM;
+  const pages = kernel.state.pageCache.find(file.place as Place);
+  if ((seals & Seal.write) !== 0 && pages !== null && pages.writableMappings > 0) return -Errno.EBUSY;
   file.seals |= seals;
   return 0;
 }

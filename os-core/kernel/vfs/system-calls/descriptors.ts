@@ -97,7 +97,7 @@ function fcntl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
     case Fcntl.getown:
       return 0;
     case F_ADD_SEALS:
-      return mayWrite(file) ? addSeals(file, a.uint(2)) : -Errno.EPERM;
+      return mayWrite(file) ? addSeals(kernel, file, a.uint(2)) : -Errno.EPERM;
     case F_GET_SEALS:
       return sealsOf(file);
     case F_GETPIPE_SZ:

@@ -1,0 +1,251 @@
+// Random programs of several blocks, for one engine against the other: loops, calls and returns, jumps through a table, flags that are
+// read far from where they were made, partial registers, memory over a page boundary, string and SSE instructions.
+//
+//   code page   0x10000100 blocks, each ends with a jump, a conditional jump, a call, a return, or an indirect jump
+//   registers   R14 data (two pages), R15 table of block addresses in the data, RSP in the second data page; the others are free
+//
+// Programs need not end: they run for a number of instructions, and are compared on the way.
+
+import type { SeededRandom } from '../../../devices/base/random.ts';
+import { CODE_ADDRESS } from '../cpu/layout.ts';
+
+export const DATA_ADDRESS = 0x2000_0000;
+export const STACK_TOP = DATA_ADDRESS + 0x1f00;
+/** Offset of the table of block addresses in the data: 8 entries. */
+export const TABLE_OFFSET = 0x800;
+const TABLE_ENTRIES = 8;
+const CODE_ROOM = 0xe00;
+/** Registers that instructions may write: not RSP, R14, R15. */
+const FREE = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+
+export interface Program {
+  readonly code: Uint8Array;
+  /** Addresses of the blocks. */
+  readonly blocks: readonly number[];
+}
+
+export function makeProgram(random: SeededRandom): Program {
+  const builder = new ProgramBuilder(random);
+  return builder.build();
+}
+
+class ProgramBuilder {
+  private readonly random: SeededRandom;
+  private readonly bytes: number[] = [];
+  private readonly blocks: number[] = [];
+  /** Places of 32-bit displacements, and the number of the block that they lead to. */
+  private readonly jumps: { readonly at: number; readonly block: number }[] = [];
+
+  constructor(random: SeededRandom) {
+    this.random = random;
+  }
+
+  build(): Program {
+    const count = 4 + this.random.below(14);
+    for (let block = 0; block < count && this.bytes.length < CODE_ROOM - 300; block++) {
+      this.blocks.push(this.bytes.length);
+      const length = 1 + this.random.below(9);
+      for (let n = 0; n < length; n++) this.instruction();
+      this.ending(count);
+    }
+    // The last block always goes round.
+    this.emit(0xe9);
+    this.displacement(0);
+    for (const { at, block } of this.jumps) {
+      const target = this.blocks[block % this.blocks.length];
+      const distance = target - (at + 4);
+      for (let n = 0; n < 4; n++) this.bytes[at + n] = (distance >> (8 * n)) & 0xff;
+    }
+    return { code: Uint8Array.from(this.bytes), blocks: this.blocks.map((offset) => CODE_ADDRESS + offset) };
+  }
+
+  private emit(...bytes: number[]): void {
+    this.bytes.push(...bytes);
+  }
+  private displacement(block: number): void {
+    this.jumps.push({ at: this.bytes.length, block });
+    this.emit(0, 0, 0, 0);
+  }
+  private pick<T>(list: readonly T[]): T {
+    return list[this.random.below(list.length)];
+  }
+  private free(): number {
+    return this.pick(FREE);
+  }
+  private immediate(size: number): void {
+    const edge = this.pick([0, 1, 0x7f, 0x80, 0xff, 0xffffffff, 0x80000000, 0x7fffffff, this.random.next32()]);
+    for (let n = 0; n < size; n++) this.emit((edge >>> (8 * n)) & 0xff);
+  }
+
+  /** Prefixes and opcode for `reg` and the register or memory operand that follows; width 1, 2, 4 or 8. */
+  private operands(
+    prefix: readonly number[],
+    opcode: readonly number[],
+    reg: number,
+    width: number,
+    memory: boolean,
+  ): void {
+    const rm = this.free();
+    const index = this.pick([0, 1, 2, 3]);
+    const indexed = memory && this.random.below(4) === 0;
+    // MOVZX index,index8: at most 255.
+    if (indexed) this.emit(0x0f, 0xb6, 0xc0 | (index << 3) | index);
+    const rex = 0x40 | (width === 8 ? 8 : 0) | (reg >= 8 ? 4 : 0) | ((memory ? 14 : rm) >= 8 ? 1 : 0);
+    // Without REX the byte registers 4 to 7 are AH to BH.
+    const plain = rex === 0x40 && (width !== 1 || this.random.below(2) === 0);
+    if (width === 2) this.emit(0x66);
+    this.emit(...prefix);
+    if (!plain) this.emit(rex);
+    this.emit(...opcode);
+    if (!memory) {
+      this.emit(0xc0 | ((reg & 7) << 3) | (rm & 7));
+      return;
+    }
+    // Often over the boundary between the two pages.
+    const offset = this.random.below(3) === 0 ? 0xff0 + this.random.below(32) : this.random.below(0x600);
+    this.emit(0x84 | ((reg & 7) << 3), indexed ? 0x06 | (index << 3) : 0x26);
+    for (let n = 0; n < 4; n++) this.emit((offset >> (8 * n)) & 0xff);
+  }
+
+  private width(): number {
+    return this.pick([1, 2, 4, 4, 4, 8, 8, 8]);
+  }
+
+  private instruction(): void {
+    const { random } = this;
+    const width = this.width();
+    const memory = random.below(3) === 0;
+    const byte = width === 1 ? 0 : 1;
+    switch (random.below(26)) {
+      case 0:
+      case 1:
+      case 2:
+        // Group 1, both directions.
+        return this.operands([], [(random.below(8) << 3) | (random.below(2) << 1) | byte], this.free(), width, memory);
+      case 3:
+        this.operands([], [width === 1 ? 0x80 : 0x83], random.below(8), width, memory);
+        return this.immediate(1);
+      case 4:
+        return this.operands([], [byte === 0 ? 0xfe : 0xff], random.below(2), width, memory);
+      case 5:
+        return this.operands([], [byte === 0 ? 0xf6 : 0xf7], 2 + random.below(2), width, memory);
+      case 6:
+        this.operands([], [byte === 0 ? 0xc0 : 0xc1], this.pick([0, 1, 2, 3, 4, 5, 7]), width, memory);
+        return this.immediate(1);
+      case 7:
+        return this.operands([], [byte === 0 ? 0xd2 : 0xd3], this.pick([0, 1, 2, 3, 4, 5, 7]), width, memory);
+      case 8:
+        return this.operands([], [byte === 0 ? 0xd0 : 0xd1], this.pick([0, 1, 2, 3, 4, 5, 7]), width, memory);
+      case 9:
+        return this.operands([], [0x0f, 0x90 | random.below(16)], 0, 1, memory);
+      case 10:
+        return this.operands([], [0x0f, 0x40 | random.below(16)], this.free(), width === 1 ? 4 : width, memory);
+      case 11:
+        return this.operands(
+          [],
+          [0x0f, this.pick([0xb6, 0xb7, 0xbe, 0xbf])],
+          this.free(),
+          width === 1 ? 4 : width,
+          memory,
+        );
+      case 12:
+        return this.operands(
+          [],
+          [byte === 0 ? this.pick([0x88, 0x8a]) : this.pick([0x89, 0x8b])],
+          this.free(),
+          width,
+          memory,
+        );
+      case 13:
+        return this.operands([], [0x8d], this.free(), width === 1 ? 8 : width, true);
+      case 14:
+        return this.operands([], [0x0f, this.pick([0xbc, 0xbd, 0xaf])], this.free(), width === 1 ? 4 : width, memory);
+      case 15:
+        return this.operands([0xf3], [0x0f, 0xb8], this.free(), width === 1 ? 8 : width, memory);
+      case 16:
+        return this.operands(
+          [],
+          [0x0f, this.pick([0xa3, 0xab, 0xb3, 0xbb])],
+          this.free(),
+          width === 1 ? 4 : width,
+          false,
+        );
+      case 17:
+        return this.operands([], [0x0f, this.pick([0xb0, 0xc0]) | byte], this.free(), width, memory);
+      case 18:
+        return this.operands([], [byte === 0 ? 0xf6 : 0xf7], this.pick([4, 5]), width, memory);
+      case 19:
+        return this.emit(this.pick([0x9f, 0x9e, 0xf5, 0xf8, 0xf9, 0x98, 0x99, 0x90]));
+      case 20: {
+        // PUSH and POP; PUSHF and POP.
+        const register = this.pick([0, 1, 2, 3]);
+        return this.emit(random.below(4) === 0 ? 0x9c : 0x50 | register, 0x58 | this.pick([0, 1, 2, 3]));
+      }
+      case 21:
+        // SHLD, SHRD by a constant.
+        this.operands([], [0x0f, this.pick([0xa4, 0xac])], this.free(), width === 1 ? 4 : width, memory);
+        return this.immediate(1);
+      case 22: {
+        // REP STOSB or MOVSB of a few bytes: LEA RDI,[R14+n]; LEA RSI,[R14+n]; MOV ECX,n.
+        this.emit(0x49, 0x8d, 0xbe, random.below(256), random.below(16), 0, 0);
+        this.emit(0x49, 0x8d, 0xb6, random.below(256), random.below(7), 0, 0);
+        this.emit(0xb9, random.below(40), 0, 0, 0);
+        return this.emit(this.pick([0xf3, 0xf3, 0xf2]), this.pick([0xaa, 0xa4, 0xab, 0xa5, 0xa6, 0xae]));
+      }
+      case 23:
+        this.operands([], [0x0f, this.pick([0x28, 0x10, 0x54, 0x57, 0xc6])], random.below(8), 4, false);
+        return this.shuffleByte();
+      case 24: {
+        const opcode = this.pick([0x6f, 0xef, 0xfe, 0xd4, 0x61, 0x70, 0x76, 0xdb, 0xf4, 0x2e]);
+        this.operands([0x66], [0x0f, opcode], random.below(8), 4, false);
+        return this.shuffleByte();
+      }
+      default:
+        return this.operands(
+          [0xf2],
+          [0x0f, this.pick([0x58, 0x59, 0x5c, 0x5e, 0x10, 0x2a, 0x51, 0x5d, 0x5a])],
+          random.below(8),
+          4,
+          false,
+        );
+    }
+  }
+
+  /** The instructions with an immediate among those just written need one. */
+  private shuffleByte(): void {
+    const opcode = this.bytes[this.bytes.length - 2];
+    if (opcode === 0xc6 || opcode === 0x70) this.emit(this.random.below(256));
+  }
+
+  private ending(count: number): void {
+    const { random } = this;
+    const block = (): number => random.below(count);
+    switch (random.below(12)) {
+      case 0:
+        this.emit(0xe9);
+        return this.displacement(block());
+      case 1:
+      case 2:
+        this.emit(0xe8);
+        return this.displacement(block());
+      case 3:
+        // Without a call before it the program ends in a fault: as good as any end.
+        return this.emit(0xc3);
+      case 4: {
+        // AND EAX,7; JMP or CALL [R15+RAX*8]
+        this.emit(0x83, 0xe0, TABLE_ENTRIES - 1, 0x41, 0xff, this.pick([0x24, 0x14]), 0xc7);
+        return;
+      }
+      case 5:
+        // LOOP over a conditional jump's place.
+        this.emit(0xe2, 0x05, 0xe9);
+        return this.displacement(block());
+      case 6:
+        // Falls through.
+        return;
+      default:
+        this.emit(0x0f, 0x80 | random.below(16));
+        return this.displacement(block());
+    }
+  }
+}
