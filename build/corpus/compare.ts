@@ -249,11 +249,9 @@ ${lines.join('\n')}
 
 Known differences:
 
-- Writable shared mappings of files (mmap with MAP_SHARED and PROT_WRITE) give ENODEV. SQLite's write-ahead log needs them; its
-  rollback journal works.
 - Set-user-id and set-group-id bits of files are not kept: programs get rights from their signature and their parent, never from a
   file's mode.
-- There is no /sys.
+- Of /sys there are the processors only.
 
 The million instructions are those of the whole run, boot included. The scripts of the jobs are in \`build/corpus/jobs\`.
 `;

@@ -109,8 +109,7 @@ class RegionCompiler {
   compile(): CompiledRegion {
     const { t, flow } = this;
     const { blocks } = this.region;
-    for (const node of flow.order)
-      if (node < blocks.length) this.plans[node] = t.planBlock(blocks[node].code, () => this.emitBlock(node, true));
+    for (const node of flow.order) if (node < blocks.length) this.plans[node] = this.plan(node, KIND_DYNAMIC);
     this.findFlagKinds();
     this.measure();
 
@@ -165,7 +164,7 @@ class RegionCompiler {
       changed = false;
       for (const node of this.flow.order) {
         if (node >= blocks.length || kinds[node] === UNKNOWN) continue;
-        const out = this.plans[node].flagsOut ?? kinds[node];
+        const out = this.kindAfter(node, kinds[node]);
         for (const next of blocks[node].successors) {
           const merged = kinds[next] === UNKNOWN || kinds[next] === out ? out : KIND_DYNAMIC;
           if (merged !== kinds[next]) {
@@ -175,6 +174,17 @@ class RegionCompiler {
         }
       }
     }
+  }
+
+  private plan(node: number, kind: number): BlockPlan {
+    return this.t.planBlock(this.region.blocks[node].code, kind, () => this.emitBlock(node, true));
+  }
+
+  /** Kind of the flags after a block that begins with `kind`. */
+  private kindAfter(node: number, kind: number): number {
+    const plan = this.plans[node];
+    if (kind === KIND_DYNAMIC || !plan.flagsDepend) return plan.flagsOut ?? kind;
+    return this.plan(node, kind).flagsOut ?? kind;
   }
 
   /** Before these blocks the count is compared. */

@@ -81,6 +81,8 @@ export interface BlockPlan {
   readonly mayExit: readonly boolean[];
   /** Kind of the flags at the end; null = as at the start. */
   readonly flagsOut: number | null;
+  /** The kind at the end is due to `materialize`, which depends on the kind at the start. */
+  readonly flagsDepend: boolean;
 }
 
 /** One look-up serves accesses within so many bytes; more would cross pages too often. */
@@ -145,6 +147,7 @@ export class Translator {
   private records: AccessRecord[] = [];
   private exitsAt: boolean[] = [];
   private flagsWritten = false;
+  private materializedLast = false;
   /** Symbolic values of registers: a number for the unknown part, and a constant added to it. */
   private readonly root = new Int32Array(16);
   private readonly rootOffset = new Float64Array(16);
@@ -492,12 +495,14 @@ export class Translator {
     this.kind = flagKind(what, width);
     this.usesFlags = true;
     this.flagsWritten = true;
+    this.materializedLast = false;
   }
   /** All six flags are in flagWord (already set). */
   setFlagBits(): void {
     this.kind = KIND_BITS;
     this.usesFlags = true;
     this.flagsWritten = true;
+    this.materializedLast = false;
   }
 
   /** Before an increment or decrement: the last operation becomes the one before, whose CF stays. */
@@ -551,6 +556,7 @@ export class Translator {
   makeKindDynamic(): void {
     this.usesFlags = true;
     this.flagsWritten = true;
+    this.materializedLast = false;
     if (this.kind === KIND_DYNAMIC) return;
     this.code.i32(this.kind);
     this.code.set(this.flagKindLocal);
@@ -577,6 +583,7 @@ export class Translator {
     this.code.set(this.flagWord);
     this.kind = KIND_BITS;
     this.flagsWritten = true;
+    this.materializedLast = true;
   }
 
   /** Writes the flag locals to the state area. */
@@ -717,6 +724,7 @@ export class Translator {
     this.plain.fill(0);
     this.floatChecked = false;
     this.flagsWritten = false;
+    this.materializedLast = false;
     for (let n = 0; n < 16; n++) {
       this.root[n] = n;
       this.rootOffset[n] = 0;
@@ -724,11 +732,11 @@ export class Translator {
     this.rootCount = 16;
   }
 
-  /** The first pass over a block. `emit` translates all its instructions, the jump at its end included. */
-  planBlock(instructions: readonly Instruction[], emit: () => void): BlockPlan {
+  /** The first pass over a block that begins with this kind of flags. `emit` translates all its instructions, the jump at its end included. */
+  planBlock(instructions: readonly Instruction[], kind: number, emit: () => void): BlockPlan {
     const start = this.code.length;
     const exits = this.exits.length;
-    this.beginBlock(instructions, null, KIND_DYNAMIC);
+    this.beginBlock(instructions, null, kind);
     this.records = [];
     this.exitsAt = instructions.map(() => false);
     emit();
@@ -744,6 +752,7 @@ export class Translator {
       accesses: groups,
       mayExit,
       flagsOut: this.flagsWritten ? this.kind : null,
+      flagsDepend: this.materializedLast,
     };
   }
 
