@@ -24,7 +24,7 @@ import { run } from './interpreter/engine.ts';
 import { AC, getFlags, IF } from './interpreter/flags.ts';
 import { deliver, deliverFault, interruptReturn, Source, systemReturn } from './interpreter/interrupts.ts';
 import { restoreFloatingPoint, saveFloatingPoint } from './interpreter/x87-state.ts';
-import { DEFAULT_COMPILE_THRESHOLD, Jit } from './jit/jit.ts';
+import { DEFAULT_COMPILE_THRESHOLD, Jit, noCompilation } from './jit/jit.ts';
 import { restoreState, snapshotState } from './snapshot.ts';
 import {
   CR0,
@@ -60,16 +60,7 @@ export interface CpuOptions {
   readonly stopwatch?: (() => number) | undefined;
 }
 
-const NO_COMPILER: CompilerStatistics = {
-  regions: 0,
-  codeBytes: 0,
-  liveRegions: 0,
-  liveCodeBytes: 0,
-  instructions: 0,
-  exits: 0,
-  refused: 0,
-  compileMillis: 0,
-};
+const NO_COMPILER = noCompilation();
 
 /** The CPU in its reset state. */
 export function createCpu(options: CpuOptions): VirtualCpu {

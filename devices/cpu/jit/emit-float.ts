@@ -8,7 +8,7 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import { CF, ZF } from '../interpreter/flags.ts';
-import { pushSource, Simd } from './emit-sse.ts';
+import { pushConstant, pushSource, pushZero, Simd } from './emit-sse.ts';
 import type { Emitter } from './place.ts';
 import type { Translator } from './translator.ts';
 import { F32, F64, I32, I64, NO_RESULT, Op, V128, type ValueType } from './wasm.ts';
@@ -67,6 +67,7 @@ const single: Format = {
   constant: (t, value) => t.code.i32(value),
 };
 const LARGEST_EXPONENT = { 4: 0xfe, 8: 0x7fe } as const;
+const ALL_ONES = new Array<number>(16).fill(0xff);
 /** In translator.plain: all lanes. */
 const ALL_LANES = 16;
 
@@ -342,7 +343,7 @@ function requirePackedResult(t: Translator, f: Format, value: number, pushZeroAl
   t.exitBegin();
   code.get(good);
   code.get(magnitude);
-  pushZeroVector(t);
+  pushZero(t);
   code.simd(isDouble ? 0x47 : 0x41);
   pushZeroAllowed();
   code.simd(Simd.and);
@@ -379,13 +380,8 @@ function plainOperands(t: Translator, f: Format, i: Instruction): { readonly a: 
   return { a, b };
 }
 
-function pushZeroVector(t: Translator): void {
-  t.code.simd(Simd.constant);
-  for (let n = 0; n < 16; n++) t.code.op(0);
-}
 function pushOnesVector(t: Translator): void {
-  t.code.simd(Simd.constant);
-  for (let n = 0; n < 16; n++) t.code.op(0xff);
+  pushConstant(t, ALL_ONES);
 }
 
 const packedArithmetic =
@@ -401,7 +397,7 @@ const packedArithmetic =
     code.set(result);
     const isZero = (value: number): void => {
       code.get(value);
-      pushZeroVector(t);
+      pushZero(t);
       code.simd(f === double ? 0x47 : 0x41);
     };
     requirePackedResult(t, f, result, () => {
@@ -478,7 +474,7 @@ const packedCompare =
     refusePackedNaN(t, f, a);
     refusePackedNaN(t, f, b);
     if (opcode < 0) {
-      if (negated) pushZeroVector(t);
+      if (negated) pushZero(t);
       else pushOnesVector(t);
     } else {
       code.get(a);

@@ -91,9 +91,9 @@ const imports: readonly ImportedFunction[] = [
   { name: 'string', type: { parameters: [I32], results: [I32] } },
 ];
 
-export class Jit {
-  readonly threshold: number;
-  readonly statistics: CompilerStatistics = {
+/** The figures before anything was compiled. */
+export function noCompilation(): CompilerStatistics {
+  return {
     regions: 0,
     codeBytes: 0,
     liveRegions: 0,
@@ -103,6 +103,11 @@ export class Jit {
     refused: 0,
     compileMillis: 0,
   };
+}
+
+export class Jit {
+  readonly threshold: number;
+  readonly statistics = noCompilation();
   /** core.instructionCount at which waiting blocks are compiled; Infinity while none waits. */
   compileAt = Number.POSITIVE_INFINITY;
   private readonly core: CpuCore;
