@@ -1,0 +1,240 @@
+// Memory operands: addresses, TLB look-ups inline. A miss leaves the region, and the interpreter executes that instruction.
+//
+// Accesses of one block through the same base register within 256 bytes share one look-up. Which they are is known after the first
+// pass over the block.
+
+import type { Instruction } from '../decode/instruction.ts';
+import { FS_BASE, GS_BASE, ZERO } from '../state-layout.ts';
+import { Exits } from './exits.ts';
+import { TLB_PHYSICAL, TLB_READ_OFFSET, TLB_WRITE_OFFSET } from './layout.ts';
+import { addressKey } from './region.ts';
+import { I32, I64, Op } from './wasm.ts';
+
+/** A place in guest memory that may be accessed now: i32 local plus constant offset. */
+export interface MemoryReference {
+  readonly host: number;
+  readonly offset: number;
+}
+
+interface AccessRecord {
+  readonly key: string;
+  readonly displacement: number;
+  readonly size: number;
+  readonly write: boolean;
+  readonly instruction: number;
+}
+
+export interface AccessGroup {
+  low: number;
+  high: number;
+  write: boolean;
+  /** Local that holds the host address of `low`; -1 until the look-up. */
+  host: number;
+}
+
+/** What the first pass finds out about a block. */
+export interface BlockPlan {
+  readonly accesses: readonly AccessGroup[];
+  /** Per instruction: it may leave the region. */
+  readonly mayExit: readonly boolean[];
+  /** Kind of the flags at the end; null = as at the start. */
+  readonly flagsOut: number | null;
+  /** The kind at the end is due to `materialize`, which depends on the kind at the start. */
+  readonly flagsDepend: boolean;
+}
+
+/** One look-up serves accesses within so many bytes; more would cross pages too often. */
+const GROUP_SPAN = 256;
+
+export interface TranslatorOptions {
+  /** Byte offset of the host area in the memory. */
+  readonly hostArea: number;
+  /** Addresses of instructions whose accesses look up for themselves: their group crossed a page too often. */
+  readonly ungrouped: ReadonlySet<number>;
+}
+
+export class Accesses extends Exits {
+  protected readonly options: TranslatorOptions;
+  protected readonly fsBase = this.newLocal(I64);
+  protected readonly gsBase = this.newLocal(I64);
+  protected usesFs = false;
+  protected usesGs = false;
+  /** Of the block being translated; null in the first pass. */
+  protected plan: BlockPlan | null = null;
+  protected records: AccessRecord[] = [];
+  protected nextAccess = 0;
+
+  constructor(options: TranslatorOptions) {
+    super(options.hostArea);
+    this.options = options;
+  }
+
+  /** Pushes the effective address without segment (LEA). */
+  pushOffset(i: Instruction): void {
+    const { code } = this;
+    let empty = true;
+    if (i.base !== ZERO) {
+      this.getGeneral(i.base >> 1);
+      empty = false;
+    }
+    if (i.addressIndex !== ZERO) {
+      this.getGeneral(i.addressIndex >> 1);
+      if (i.scale !== 0) {
+        code.i64(i.scale);
+        code.op(Op.i64Shl);
+      }
+      if (!empty) code.op(Op.i64Add);
+      empty = false;
+    }
+    if (empty) code.i64Pair(i.displacementLow, i.displacementHigh);
+    else if ((i.displacementLow | i.displacementHigh) !== 0) {
+      code.i64Pair(i.displacementLow, i.displacementHigh);
+      code.op(Op.i64Add);
+    }
+    if (i.address32) {
+      code.op(Op.i32WrapI64);
+      code.op(Op.i64ExtendI32U);
+    }
+  }
+
+  /** Pushes the linear address of the memory operand. */
+  private pushAddress(i: Instruction): void {
+    this.pushOffset(i);
+    if (i.segment === FS_BASE) {
+      this.usesFs = true;
+      this.code.get(this.fsBase);
+      this.code.op(Op.i64Add);
+    } else if (i.segment === GS_BASE) {
+      this.usesGs = true;
+      this.code.get(this.gsBase);
+      this.code.op(Op.i64Add);
+    }
+  }
+
+  /** The memory operand, checked for `size` bytes: leaves the region if the TLB does not know it. `aligned`: also if it is not a multiple of the size. */
+  access(i: Instruction, size: number, write: boolean, aligned = false): MemoryReference {
+    if (aligned) {
+      this.exitBegin();
+      this.pushAddress(i);
+      this.code.op(Op.i32WrapI64);
+      this.code.i32(size - 1);
+      this.code.op(Op.i32And);
+      this.exitIf();
+    }
+    const base = i.base >> 1;
+    const hasBase = i.base !== ZERO;
+    const hasIndex = i.addressIndex !== ZERO;
+    let displacement = i.displacementHigh * 0x1_0000_0000 + (i.displacementLow >>> 0);
+    let key: string;
+    if (i.address32 || (hasIndex && this.rootOffset[i.addressIndex >> 1] !== 0)) key = '';
+    else {
+      if (hasBase) displacement += this.rootOffset[base];
+      key = `${hasBase ? this.root[base] : ''}.${hasIndex ? `${this.root[i.addressIndex >> 1]}*${i.scale}` : ''}.${i.segment}`;
+      // Constant addresses: those of one page.
+      if (!hasBase && !hasIndex) key += Math.floor(displacement / 4096);
+    }
+    return this.accessAt(key, displacement, size, write, () => this.pushAddress(i));
+  }
+
+  /** [register + constant]. */
+  accessRegister(number: number, delta: number, size: number, write: boolean): MemoryReference {
+    return this.accessAt(`${this.root[number]}..${ZERO}`, this.rootOffset[number] + delta, size, write, () => {
+      this.getGeneral(number);
+      if (delta !== 0) {
+        this.code.i64(delta);
+        this.code.op(Op.i64Add);
+      }
+    });
+  }
+
+  private accessAt(key: string, displacement: number, size: number, write: boolean, push: () => void): MemoryReference {
+    const number = this.nextAccess++;
+    let group: AccessGroup;
+    if (this.plan === null) {
+      this.records.push({ key, displacement, size, write, instruction: this.index });
+      group = { low: displacement, high: displacement + size, write, host: -1 };
+    } else group = this.plan.accesses[number];
+    if (group.host < 0) this.lookUp(group, displacement, size, push);
+    return { host: group.host, offset: displacement - group.low };
+  }
+
+  private lookUp(group: AccessGroup, displacement: number, size: number, push: () => void): void {
+    const { code } = this;
+    const address = this.temporary(I64);
+    const entry = this.temporary(I32);
+    group.host = this.blockTemporary(I32);
+    const table = this.hostArea + (group.write ? TLB_WRITE_OFFSET : TLB_READ_OFFSET);
+    this.exitBegin(group.high - group.low > size);
+    push();
+    if (group.low !== displacement) {
+      code.i64(group.low - displacement);
+      code.op(Op.i64Add);
+    }
+    code.tee(address);
+    code.get(address);
+    code.op(Op.i32WrapI64);
+    code.i32(8);
+    code.op(Op.i32ShrU);
+    code.i32(0x7ff0);
+    code.op(Op.i32And);
+    code.tee(entry);
+    code.memory(Op.i64Load, table);
+    // Offset in the page: the last byte has to lie in it too.
+    code.op(Op.i64Sub);
+    code.tee(address);
+    code.i64(4096 - (group.high - group.low));
+    code.op(Op.i64GtU);
+    // In the first pass it is not known yet which access of a group comes first.
+    this.exitIf(this.plan !== null);
+    code.get(address);
+    code.op(Op.i32WrapI64);
+    code.get(entry);
+    code.memory(Op.i32Load, table + TLB_PHYSICAL);
+    code.op(Op.i32Add);
+    code.set(group.host);
+  }
+
+  /** Pushes an i64 whose low `width` bytes are those at a reference (zero-extended). */
+  loadRaw(width: number, at: MemoryReference): void {
+    this.code.get(at.host);
+    const opcode = width === 8 ? Op.i64Load : width === 4 ? Op.i64Load32U : width === 2 ? Op.i64Load16U : Op.i64Load8U;
+    this.code.memory(opcode, at.offset);
+  }
+  /** Stores the low bytes of an i64 local. */
+  storeRaw(width: number, at: MemoryReference, local: number): void {
+    this.code.get(at.host);
+    this.code.get(local);
+    this.storePushed(width, at);
+  }
+  /** The store alone: address (at.host) and i64 value are on the stack. */
+  storePushed(width: number, at: MemoryReference): void {
+    const opcode = width === 8 ? Op.i64Store : width === 4 ? Op.i64Store32 : width === 2 ? Op.i64Store16 : Op.i64Store8;
+    this.code.memory(opcode, at.offset);
+  }
+
+  protected groupAccesses(instructions: readonly Instruction[]): { groups: AccessGroup[]; first: boolean[] } {
+    const open = new Map<string, AccessGroup>();
+    const groups: AccessGroup[] = [];
+    const first: boolean[] = [];
+    for (const { key, displacement, size, write, instruction } of this.records) {
+      const i = instructions[instruction];
+      const alone = key === '' || this.options.ungrouped.has(addressKey(i.ripLow, i.ripHigh));
+      const known = alone ? undefined : open.get(key);
+      const low = known === undefined ? displacement : Math.min(known.low, displacement);
+      const high = known === undefined ? displacement + size : Math.max(known.high, displacement + size);
+      if (known !== undefined && high - low <= GROUP_SPAN) {
+        known.low = low;
+        known.high = high;
+        known.write ||= write;
+        groups.push(known);
+        first.push(false);
+      } else {
+        const group = { low: displacement, high: displacement + size, write, host: -1 };
+        if (!alone) open.set(key, group);
+        groups.push(group);
+        first.push(true);
+      }
+    }
+    return { groups, first };
+  }
+}

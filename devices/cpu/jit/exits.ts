@@ -1,0 +1,83 @@
+// Where a region may be left, and the block and instruction being translated that an exit belongs to.
+
+import type { Instruction } from '../decode/instruction.ts';
+import type { Block } from '../interpreter/blocks.ts';
+import { FlagCode } from './flag-code.ts';
+import { I32, Op } from './wasm.ts';
+
+/** Where compiled code may stop, and what the engine has to know there. */
+export interface ExitRecord {
+  readonly low: number;
+  readonly high: number;
+  /** Instructions of the block that were counted but did not run. */
+  readonly uncounted: number;
+  /** Kind of the flags in LAZY_A, LAZY_B, FLAGS; KIND_DYNAMIC: LAZY_KIND says it. */
+  readonly kind: number;
+  /** Likewise of the operation before; undefined as KIND_DYNAMIC. */
+  readonly previousKind?: number;
+  /** The instruction at the exit; null if the block ended before it. */
+  readonly instruction: Instruction | null;
+  /** The exit is a look-up for several accesses at once. */
+  readonly shared?: boolean;
+  /** The end of this block, an indirect jump, went where no edge leads; RIP is there already. */
+  readonly indirect?: Block;
+}
+
+export class Exits extends FlagCode {
+  readonly exits: ExitRecord[] = [];
+  /** Instructions that may still run. */
+  readonly left = this.newLocal(I32);
+  /** Branch depth of the block that leaves the function; kept by the compiler as it nests. */
+  leaveDepth = 0;
+  protected blockCode: readonly Instruction[] = [];
+  protected index = 0;
+  /** Per instruction of the block: it may leave. */
+  protected exitsAt: boolean[] = [];
+  /** i32: 1 while floating-point instructions must be left to the interpreter. */
+  readonly floatSlow = this.newLocal(I32);
+  usesFloat = false;
+  protected floatChecked = false;
+
+  /** A new exit at the current instruction. */
+  protected exitNumber(shared = false): number {
+    const i = this.blockCode[this.index];
+    return this.addExit({
+      shared,
+      low: i.ripLow,
+      high: i.ripHigh,
+      uncounted: this.blockCode.length - this.index,
+      kind: this.kind,
+      previousKind: this.previousKind,
+      instruction: i,
+    });
+  }
+  addExit(record: ExitRecord): number {
+    this.exits.push(record);
+    return this.exits.length;
+  }
+  /** The number of an exit at the current instruction, for a branch that the caller writes. */
+  exitHere(): number {
+    this.exitsAt[this.index] = true;
+    return this.exitNumber();
+  }
+  /** Before a condition is pushed: an exit at the current instruction. */
+  exitBegin(shared = false): void {
+    this.code.i32(this.exitNumber(shared));
+  }
+  /** After it: leaves if the condition on the stack is true. */
+  exitIf(counts = true): void {
+    if (counts) this.exitsAt[this.index] = true;
+    this.code.brIf(this.leaveDepth);
+    this.code.op(Op.drop);
+  }
+
+  /** Before a block's first floating-point instruction that may round: the interpreter does it until inexact results are nothing new. */
+  requireFastFloat(): void {
+    this.usesFloat = true;
+    if (this.floatChecked) return;
+    this.floatChecked = true;
+    this.exitBegin();
+    this.code.get(this.floatSlow);
+    this.exitIf();
+  }
+}

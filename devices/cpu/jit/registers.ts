@@ -1,0 +1,181 @@
+// Registers in locals, and the state area in memory that they are loaded from and stored to.
+
+import { XMM } from '../state-layout.ts';
+import { Locals } from './locals.ts';
+import { type Code, I64, Op, V128 } from './wasm.ts';
+
+export class Registers extends Locals {
+  /** Local of a register, -1 = not used in the region. */
+  protected readonly general = new Int32Array(16).fill(-1);
+  protected readonly xmm = new Int32Array(16).fill(-1);
+  writtenGeneral = 0;
+  writtenXmm = 0;
+  /** XMM registers known not to be denormal: size of a lane in bytes, plus 16 if all lanes are; 0 = not known. */
+  readonly plain = new Uint8Array(16);
+  /** Symbolic values of registers: a number for the unknown part, and a constant added to it. */
+  protected readonly root = new Int32Array(16);
+  protected readonly rootOffset = new Float64Array(16);
+  private rootCount = 0;
+  /** Byte offset of the host area in the memory. */
+  protected readonly hostArea: number;
+
+  constructor(hostArea: number) {
+    super();
+    this.hostArea = hostArea;
+  }
+
+  /** A block begins: nothing is known of any register. */
+  protected forgetRegisters(): void {
+    this.plain.fill(0);
+    for (let n = 0; n < 16; n++) {
+      this.root[n] = n;
+      this.rootOffset[n] = 0;
+    }
+    this.rootCount = 16;
+  }
+  /** A general register has got a value that is not known. */
+  protected forgetGeneral(number: number): void {
+    this.writtenGeneral |= 1 << number;
+    this.root[number] = ++this.rootCount;
+    this.rootOffset[number] = 0;
+  }
+
+  protected generalLocal(number: number): number {
+    let local = this.general[number];
+    if (local < 0) {
+      local = this.newLocal(I64);
+      this.general[number] = local;
+    }
+    return local;
+  }
+  private xmmLocal(number: number): number {
+    let local = this.xmm[number];
+    if (local < 0) {
+      local = this.newLocal(V128);
+      this.xmm[number] = local;
+    }
+    return local;
+  }
+
+  /** Pushes all 64 bits. */
+  getGeneral(number: number): void {
+    this.code.get(this.generalLocal(number));
+  }
+  /** Pops 64 bits into a register. */
+  setGeneral(number: number): void {
+    this.code.set(this.generalLocal(number));
+    this.forgetGeneral(number);
+  }
+  /** Pops 64 bits into a register: they are those of register `source` plus a constant. */
+  setGeneralOffset(number: number, source: number, delta: number): void {
+    const root = this.root[source];
+    const offset = this.rootOffset[source] + delta;
+    this.setGeneral(number);
+    this.root[number] = root;
+    this.rootOffset[number] = offset;
+  }
+  getXmm(number: number): void {
+    this.code.get(this.xmmLocal(number));
+  }
+  setXmm(number: number): void {
+    this.code.set(this.xmmLocal(number));
+    this.writtenXmm |= 1 << number;
+    this.plain[number] = 0;
+  }
+
+  /** Pushes an i64 whose low `width` bytes are those of a register; `byte` is the index of an 8-bit register. */
+  getRaw(width: number, number: number, byte: number): void {
+    if (width !== 1) {
+      this.getGeneral(number);
+      return;
+    }
+    this.getGeneral(byte >> 3);
+    if ((byte & 1) !== 0) {
+      this.code.i64(8);
+      this.code.op(Op.i64ShrU);
+    }
+  }
+
+  /** Pops an i64 (width 8) or i32 (else) into a register, as x86 writes it: 32 bits clear the upper half, fewer keep the rest. */
+  setRegister(width: number, number: number, byte: number): void {
+    const { code } = this;
+    if (width === 8) {
+      this.setGeneral(number);
+      return;
+    }
+    if (width === 4) {
+      code.op(Op.i64ExtendI32U);
+      this.setGeneral(number);
+      return;
+    }
+    const mask = width === 2 ? 0xffff : 0xff;
+    const high = width === 1 && (byte & 1) !== 0;
+    const target = width === 1 ? byte >> 3 : number;
+    code.i32(mask);
+    code.op(Op.i32And);
+    code.op(Op.i64ExtendI32U);
+    if (high) {
+      code.i64(8);
+      code.op(Op.i64Shl);
+    }
+    this.getGeneral(target);
+    code.i64Pair(high ? ~0xff00 : ~mask, -1);
+    code.op(Op.i64And);
+    code.op(Op.i64Or);
+    this.setGeneral(target);
+  }
+
+  // ------------------------------------------------------------------------------- state area in memory
+
+  private stateOffset(word: number): number {
+    return this.hostArea + word * 4;
+  }
+  storeWord(word: number, push: () => void): void {
+    this.code.i32(0);
+    push();
+    this.code.memory(Op.i32Store, this.stateOffset(word));
+  }
+  storePair(word: number, local: number): void {
+    this.code.i32(0);
+    this.code.get(local);
+    this.code.memory(Op.i64Store, this.stateOffset(word));
+  }
+  storeConstantPair(word: number, low: number, high: number): void {
+    this.code.i32(0);
+    this.code.i64Pair(low, high);
+    this.code.memory(Op.i64Store, this.stateOffset(word));
+  }
+  /** The store alone: i32 0 and the i64 value are on the stack. */
+  storePushedPair(word: number): void {
+    this.code.memory(Op.i64Store, this.stateOffset(word));
+  }
+  loadWord(target: Code, word: number, local: number): void {
+    target.i32(0);
+    target.memory(Op.i32Load, this.stateOffset(word));
+    target.set(local);
+  }
+  protected loadPair(target: Code, word: number, local: number): void {
+    target.i32(0);
+    target.memory(Op.i64Load, this.stateOffset(word));
+    target.set(local);
+  }
+
+  protected storeRegisters(general: number, xmm: number): void {
+    for (let n = 0; n < 16; n++) if ((general & (1 << n)) !== 0) this.storePair(n * 2, this.generalLocal(n));
+    for (let n = 0; n < 16; n++)
+      if ((xmm & (1 << n)) !== 0) {
+        this.code.i32(0);
+        this.getXmm(n);
+        this.code.simdMemory(0x0b, this.stateOffset(XMM + 4 * n));
+      }
+  }
+  protected loadRegisters(target: Code, general: number, xmm: number): void {
+    for (let n = 0; n < 16; n++) if ((general & (1 << n)) !== 0) this.loadPair(target, n * 2, this.generalLocal(n));
+    for (let n = 0; n < 16; n++)
+      if ((xmm & (1 << n)) !== 0) {
+        target.i32(0);
+        target.simdMemory(0x00, this.stateOffset(XMM + 4 * n));
+        target.set(this.xmmLocal(n));
+      }
+  }
+}
