@@ -36,6 +36,8 @@ export class Block {
   count = 0;
   /** How often its region was compiled anew. */
   recompilations = 0;
+  /** Its region may keep pages in locals. */
+  keepsPages = true;
   /** The region that begins here. */
   compiled: CompiledCode | null = null;
   /** Where its indirect jump went so far, in pairs low, high. */

@@ -6,6 +6,7 @@
 import type { Instruction } from '../decode/instruction.ts';
 import { FS_BASE, GS_BASE, ZERO } from '../state-layout.ts';
 import { Exits } from './exits.ts';
+import type { FlagState, RegisterMoves } from './flag-code.ts';
 import { TLB_PHYSICAL, TLB_READ_OFFSET, TLB_WRITE_OFFSET } from './layout.ts';
 import { addressKey } from './region.ts';
 import { I32, I64, Op } from './wasm.ts';
@@ -16,7 +17,16 @@ export interface MemoryReference {
   readonly offset: number;
 }
 
+/** An address known at the start of a block: registers as they are there (-1: none), segment base, and a displacement. */
+interface BlockAddress {
+  readonly base: number;
+  readonly index: number;
+  readonly scale: number;
+  readonly segment: number;
+}
+
 interface AccessRecord {
+  readonly address: BlockAddress | null;
   readonly key: string;
   readonly displacement: number;
   readonly size: number;
@@ -25,6 +35,8 @@ interface AccessRecord {
 }
 
 export interface AccessGroup {
+  /** Null: not known at the start of the block. */
+  readonly address: BlockAddress | null;
   low: number;
   high: number;
   write: boolean;
@@ -35,13 +47,20 @@ export interface AccessGroup {
 /** What the first pass finds out about a block. */
 export interface BlockPlan {
   readonly accesses: readonly AccessGroup[];
+  /** Some instruction is executed by its handler. */
+  readonly callsHandler: boolean;
   /** Per instruction: it may leave the region. */
   readonly mayExit: readonly boolean[];
-  /** Kind of the flags at the end; null = as at the start. */
-  readonly flagsOut: number | null;
+  /** The flags at the end; null = as at the start, as far as the registers still say. */
+  readonly flagsOut: FlagState | null;
+  readonly moves: RegisterMoves;
   /** The kind at the end is due to `materialize`, which depends on the kind at the start. */
   readonly flagsDepend: boolean;
 }
+
+/** From an address to the offset of its entry in the TLB: 2048 entries of 16 bytes. */
+export const TLB_INDEX_SHIFT = 8;
+export const TLB_INDEX_MASK = 0x7ff0;
 
 /** One look-up serves accesses within so many bytes; more would cross pages too often. */
 const GROUP_SPAN = 256;
@@ -51,6 +70,8 @@ export interface TranslatorOptions {
   readonly hostArea: number;
   /** Addresses of instructions whose accesses look up for themselves: their group crossed a page too often. */
   readonly ungrouped: ReadonlySet<number>;
+  /** Loops keep pages in locals (pages.ts). */
+  readonly keepsPages: boolean;
 }
 
 export class Accesses extends Exits {
@@ -100,11 +121,14 @@ export class Accesses extends Exits {
   /** Pushes the linear address of the memory operand. */
   private pushAddress(i: Instruction): void {
     this.pushOffset(i);
-    if (i.segment === FS_BASE) {
+    this.addSegment(i.segment);
+  }
+  private addSegment(segment: number): void {
+    if (segment === FS_BASE) {
       this.usesFs = true;
       this.code.get(this.fsBase);
       this.code.op(Op.i64Add);
-    } else if (i.segment === GS_BASE) {
+    } else if (segment === GS_BASE) {
       this.usesGs = true;
       this.code.get(this.gsBase);
       this.code.op(Op.i64Add);
@@ -126,19 +150,26 @@ export class Accesses extends Exits {
     const hasIndex = i.addressIndex !== ZERO;
     let displacement = i.displacementHigh * 0x1_0000_0000 + (i.displacementLow >>> 0);
     let key: string;
-    if (i.address32 || (hasIndex && this.rootOffset[i.addressIndex >> 1] !== 0)) key = '';
+    let address: BlockAddress | null = null;
+    if (i.address32) key = '';
     else {
       if (hasBase) displacement += this.rootOffset[base];
+      if (hasIndex) displacement += this.rootOffset[i.addressIndex >> 1] * 2 ** i.scale;
       key = `${hasBase ? this.root[base] : ''}.${hasIndex ? `${this.root[i.addressIndex >> 1]}*${i.scale}` : ''}.${i.segment}`;
       // Constant addresses: those of one page.
       if (!hasBase && !hasIndex) key += Math.floor(displacement / 4096);
+      const rootOf = (word: number): number => (word === ZERO ? -1 : this.root[word >> 1]);
+      address = this.addressAtStart(rootOf(i.base), rootOf(i.addressIndex), i.scale, i.segment, displacement);
     }
-    return this.accessAt(key, displacement, size, write, () => this.pushAddress(i));
+    return this.accessAt(key, address, displacement, size, write, () => this.pushAddress(i));
   }
 
   /** [register + constant]. */
   accessRegister(number: number, delta: number, size: number, write: boolean): MemoryReference {
-    return this.accessAt(`${this.root[number]}..${ZERO}`, this.rootOffset[number] + delta, size, write, () => {
+    const root = this.root[number];
+    const displacement = this.rootOffset[number] + delta;
+    const address = this.addressAtStart(root, -1, 0, ZERO, displacement);
+    return this.accessAt(`${root}..${ZERO}`, address, displacement, size, write, () => {
       this.getGeneral(number);
       if (delta !== 0) {
         this.code.i64(delta);
@@ -147,23 +178,63 @@ export class Accesses extends Exits {
     });
   }
 
-  private accessAt(key: string, displacement: number, size: number, write: boolean, push: () => void): MemoryReference {
+  /** Roots below 16 are the values of registers at the start of the block. */
+  private addressAtStart(
+    base: number,
+    index: number,
+    scale: number,
+    segment: number,
+    displacement: number,
+  ): BlockAddress | null {
+    return base < 16 && index < 16 && displacement === (displacement | 0) ? { base, index, scale, segment } : null;
+  }
+  /** At the start of the block: pushes the address of a group's first byte. */
+  protected pushGroupAddress(group: AccessGroup): void {
+    const { code } = this;
+    const { base, index, scale, segment } = group.address as BlockAddress;
+    code.i64(group.low);
+    if (base >= 0) {
+      this.getGeneral(base);
+      code.op(Op.i64Add);
+    }
+    if (index >= 0) {
+      this.getGeneral(index);
+      if (scale !== 0) {
+        code.i64(scale);
+        code.op(Op.i64Shl);
+      }
+      code.op(Op.i64Add);
+    }
+    this.addSegment(segment);
+  }
+
+  private accessAt(
+    key: string,
+    address: BlockAddress | null,
+    displacement: number,
+    size: number,
+    write: boolean,
+    push: () => void,
+  ): MemoryReference {
     const number = this.nextAccess++;
     let group: AccessGroup;
     if (this.plan === null) {
-      this.records.push({ key, displacement, size, write, instruction: this.index });
-      group = { low: displacement, high: displacement + size, write, host: -1 };
+      this.records.push({ key, address, displacement, size, write, instruction: this.index });
+      group = { address, low: displacement, high: displacement + size, write, host: -1 };
     } else group = this.plan.accesses[number];
     if (group.host < 0) this.lookUp(group, displacement, size, push);
     return { host: group.host, offset: displacement - group.low };
   }
 
+  protected tableOf(group: AccessGroup): number {
+    return this.hostArea + (group.write ? TLB_WRITE_OFFSET : TLB_READ_OFFSET);
+  }
   private lookUp(group: AccessGroup, displacement: number, size: number, push: () => void): void {
     const { code } = this;
     const address = this.temporary(I64);
     const entry = this.temporary(I32);
     group.host = this.blockTemporary(I32);
-    const table = this.hostArea + (group.write ? TLB_WRITE_OFFSET : TLB_READ_OFFSET);
+    const table = this.tableOf(group);
     this.exitBegin(group.high - group.low > size);
     push();
     if (group.low !== displacement) {
@@ -173,9 +244,9 @@ export class Accesses extends Exits {
     code.tee(address);
     code.get(address);
     code.op(Op.i32WrapI64);
-    code.i32(8);
+    code.i32(TLB_INDEX_SHIFT);
     code.op(Op.i32ShrU);
-    code.i32(0x7ff0);
+    code.i32(TLB_INDEX_MASK);
     code.op(Op.i32And);
     code.tee(entry);
     code.memory(Op.i64Load, table);
@@ -216,7 +287,7 @@ export class Accesses extends Exits {
     const open = new Map<string, AccessGroup>();
     const groups: AccessGroup[] = [];
     const first: boolean[] = [];
-    for (const { key, displacement, size, write, instruction } of this.records) {
+    for (const { key, address, displacement, size, write, instruction } of this.records) {
       const i = instructions[instruction];
       const alone = key === '' || this.options.ungrouped.has(addressKey(i.ripLow, i.ripHigh));
       const known = alone ? undefined : open.get(key);
@@ -229,7 +300,7 @@ export class Accesses extends Exits {
         groups.push(known);
         first.push(false);
       } else {
-        const group = { low: displacement, high: displacement + size, write, host: -1 };
+        const group = { address, low: displacement, high: displacement + size, write, host: -1 };
         if (!alone) open.set(key, group);
         groups.push(group);
         first.push(true);

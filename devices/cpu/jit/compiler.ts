@@ -1,16 +1,20 @@
 // A region becomes one WebAssembly function.
 //
-//   block (result i32)                    leave: the number of the exit, 0 = go on at RIP through the dispatch cache
-//     [loop + br_table]                   dispatcher, only for irreducible loops (flow.ts)
-//       block* loop* if* …                blocks nested by dominance, jumps between them as br
+//   block (result i32)                    leave without flags: the exit says where they are
+//     block (result i32)                  leave: the number of the exit, 0 = go on at RIP through the dispatch cache
+//       [loop + br_table]                 dispatcher, only for irreducible loops (flow.ts)
+//         block* loop* if* …              blocks nested by dominance, jumps between them as br
+//     end
+//     store flags
 //   end
-//   store registers, flags, LEFT; return
+//   store registers, LEFT; return
 //
 // Instructions are counted per block, at its start. At loop headers, and after string instructions, the count is compared: unless the
 // longest way to the next such place still fits, the function is left, and the interpreter runs up to the exact instruction.
 
 import type { Instruction } from '../decode/instruction.ts';
 import { MXCSR, RIP_LOW } from '../state-layout.ts';
+import type { AccessGroup } from './accesses.ts';
 import { arithmeticEmitters } from './emit-arithmetic.ts';
 import { pushCondition, pushZero } from './emit-conditions.ts';
 import { floatEmitters } from './emit-float.ts';
@@ -18,6 +22,7 @@ import { moveEmitters } from './emit-moves.ts';
 import { multiplyEmitters } from './emit-multiply.ts';
 import { shiftEmitters } from './emit-shifts.ts';
 import { sseEmitters } from './emit-sse.ts';
+import { type FlagState, flagsMoved, mergedFlags, sameFlags, UNKNOWN_FLAGS } from './flag-code.ts';
 import { KIND_DYNAMIC } from './flag-kinds.ts';
 import { type FlowStructure, structureFlow } from './flow.ts';
 import type { JumpTable } from './jump-table.ts';
@@ -78,7 +83,10 @@ class RegionCompiler {
   private readonly labels: Label[] = [];
   private readonly plans: BlockPlan[] = [];
   private readonly tables: (JumpTable | null)[];
-  private readonly kindIn: Int32Array;
+  /** The flags at the start of each block. */
+  private readonly flagsIn: FlagState[] = [];
+  /** Of tops of loops: accesses whose pages are in locals. */
+  private readonly pages: (readonly AccessGroup[] | undefined)[] = [];
   private flow: FlowStructure;
   /** Most instructions from the start of a block to the next counted header. */
   private readonly distance: Int32Array;
@@ -99,7 +107,6 @@ class RegionCompiler {
       if (this.tables[n] !== null) for (const target of block.targets) labelled.add(target.block);
     });
     this.flow = structureFlow({ count: blocks.length, successors: (node) => blocks[node].successors, labelled });
-    this.kindIn = new Int32Array(blocks.length).fill(KIND_DYNAMIC);
     this.distance = new Int32Array(blocks.length + 1);
     this.afterStrings = new Set(
       blocks.filter((block) => block.ending === Ending.string && block.next >= 0).map((block) => block.next),
@@ -109,21 +116,28 @@ class RegionCompiler {
   compile(): CompiledRegion {
     const { t, flow } = this;
     const { blocks } = this.region;
-    for (const node of flow.order) if (node < blocks.length) this.plans[node] = this.plan(node, KIND_DYNAMIC);
-    this.findFlagKinds();
+    for (const node of flow.order) if (node < blocks.length) this.plans[node] = this.plan(node, UNKNOWN_FLAGS);
+    this.findFlags();
+    this.findPages();
     this.measure();
 
     const { code } = t;
     code.op(Op.block);
     code.op(I32);
-    this.labels.push({ kind: 'other', node: -1 });
+    code.op(Op.block);
+    code.op(I32);
+    this.labels.push({ kind: 'other', node: -1 }, { kind: 'other', node: -1 });
     t.leaveDepth = 0;
     if (flow.root === blocks.length) this.nextLocal = t.newLocal(I32);
     this.emitTree(flow.root);
     code.op(Op.unreachable);
     code.op(Op.end);
-    this.labels.pop();
+    this.labels.length = 0;
     const result = t.newLocal(I32);
+    code.set(result);
+    t.storeFlagsAtExit();
+    code.get(result);
+    code.op(Op.end);
     code.set(result);
     t.epilogue();
     code.get(result);
@@ -152,44 +166,73 @@ class RegionCompiler {
 
   // ------------------------------------------------------------------------------------------------ analysis
 
-  /** Kind of the flags at the start of each block: that of all its predecessors, or dynamic. */
-  private findFlagKinds(): void {
+  /** The flags at the start of each block: what is known after all its predecessors. */
+  private findFlags(): void {
     const { blocks } = this.region;
-    const UNKNOWN = -2;
-    const kinds = this.kindIn.fill(UNKNOWN);
-    kinds[0] = KIND_DYNAMIC;
+    const { flagsIn } = this;
+    flagsIn[0] = UNKNOWN_FLAGS;
     // Nodes that the dispatcher reaches come from anywhere.
-    for (const node of this.flow.dispatched) kinds[node] = KIND_DYNAMIC;
+    for (const node of this.flow.dispatched) flagsIn[node] = UNKNOWN_FLAGS;
     for (let changed = true; changed; ) {
       changed = false;
       for (const node of this.flow.order) {
-        if (node >= blocks.length || kinds[node] === UNKNOWN) continue;
-        const out = this.kindAfter(node, kinds[node]);
+        if (node >= blocks.length || flagsIn[node] === undefined) continue;
+        const out = this.flagsAfter(node, flagsIn[node]);
         for (const next of blocks[node].successors) {
-          const merged = kinds[next] === UNKNOWN || kinds[next] === out ? out : KIND_DYNAMIC;
-          if (merged !== kinds[next]) {
-            kinds[next] = merged;
-            changed = true;
-          }
+          const known = flagsIn[next];
+          const merged = known === undefined ? out : mergedFlags(known, out);
+          if (known !== undefined && sameFlags(merged, known)) continue;
+          flagsIn[next] = merged;
+          changed = true;
         }
       }
     }
   }
 
-  private plan(node: number, kind: number): BlockPlan {
-    return this.t.planBlock(this.region.blocks[node].code, kind, () => this.emitBlock(node, true));
+  private plan(node: number, flags: FlagState): BlockPlan {
+    return this.t.planBlock(this.region.blocks[node].code, flags, () => this.emitBlock(node, true));
   }
 
-  /** Kind of the flags after a block that begins with `kind`. */
-  private kindAfter(node: number, kind: number): number {
-    const plan = this.plans[node];
-    if (kind === KIND_DYNAMIC || !plan.flagsDepend) return plan.flagsOut ?? kind;
-    return this.plan(node, kind).flagsOut ?? kind;
+  /** The flags after a block that begins with `flags`. */
+  private flagsAfter(node: number, flags: FlagState): FlagState {
+    const known = this.plans[node];
+    const plan = flags.kind !== KIND_DYNAMIC && known.flagsDepend ? this.plan(node, flags) : known;
+    return plan.flagsOut ?? flagsMoved(flags, plan.moves);
   }
 
   /** Before these blocks the count is compared. */
   private isCounted(node: number): boolean {
     return this.flow.isLoopHeader[node] === 1 || this.flow.dispatched.includes(node) || this.afterStrings.has(node);
+  }
+
+  /** Innermost loops without calls of handlers keep pages in locals. */
+  private findPages(): void {
+    const { blocks } = this.region;
+    const { isLoopHeader, order } = this.flow;
+    for (const header of order) {
+      if (header >= blocks.length || isLoopHeader[header] === 0) continue;
+      const loop = this.naturalLoop(header);
+      const simple = loop.every((n) => !this.plans[n].callsHandler && (n === header || isLoopHeader[n] === 0));
+      if (simple) this.pages[header] = this.t.keepablePages(this.plans[header]);
+    }
+  }
+  /** The blocks from which the header is reached again without leaving through it. */
+  private naturalLoop(header: number): number[] {
+    const { blocks } = this.region;
+    const loop = new Set([header]);
+    for (let grown = true; grown; ) {
+      grown = false;
+      for (const node of this.flow.order) {
+        if (node >= blocks.length || loop.has(node)) continue;
+        const into = blocks[node].successors.some((next) =>
+          next === header ? this.flow.isBackEdge(node, next) : loop.has(next),
+        );
+        if (!into || this.flow.position[node] < this.flow.position[header]) continue;
+        loop.add(node);
+        grown = true;
+      }
+    }
+    return [...loop];
   }
 
   private measure(): void {
@@ -218,19 +261,33 @@ class RegionCompiler {
     this.t.code.op(opcode);
     this.t.code.op(NO_RESULT);
     this.labels.push(label);
-    this.t.leaveDepth = this.labels.length - 1;
+    this.t.leaveDepth = this.labels.length - 2;
   }
   private close(): void {
     this.t.code.op(Op.end);
     this.labels.pop();
-    this.t.leaveDepth = this.labels.length - 1;
+    this.t.leaveDepth = this.labels.length - 2;
+  }
+
+  private pagesOf(node: number): readonly AccessGroup[] {
+    return this.pages[node] ?? [];
   }
 
   private emitTree(node: number): void {
     const header = this.flow.isLoopHeader[node] === 1;
+    const pages = this.pagesOf(node);
+    if (pages.length > 0) {
+      const { t } = this;
+      this.open(Op.loop, { kind: 'other', node: -1 });
+      t.startBlock(this.region.blocks[node].code, this.plans[node], this.flagsIn[node]);
+      t.startInstruction(0);
+      t.refillPages(pages);
+      t.endBlock();
+    }
     if (header) this.open(Op.loop, { kind: 'loop', node });
     this.emitWithin(node, 0);
     if (header) this.close();
+    if (pages.length > 0) this.close();
   }
 
   private emitWithin(node: number, child: number): void {
@@ -290,16 +347,18 @@ class RegionCompiler {
     const { t } = this;
     const { code } = t;
     const block = this.region.blocks[node];
-    t.startBlock(block.code, this.plans[node], this.kindIn[node]);
+    t.startBlock(block.code, this.plans[node], this.flagsIn[node]);
     if (this.isCounted(node)) {
       code.get(t.left);
       code.i32(this.distance[node]);
       code.op(Op.i32LtS);
       this.open(Op.if, { kind: 'other', node: -1 });
-      t.fixKinds(t.kind);
+      t.fixFlags();
       this.leaveTo(block.low, block.high);
       this.close();
     }
+    const pages = this.pagesOf(node);
+    if (pages.length > 0) t.checkPages(pages, this.depthOf('loop', node) + 1);
     if (block.code.length > 0) {
       code.get(t.left);
       code.i32(block.code.length);
@@ -322,9 +381,8 @@ class RegionCompiler {
     }
     if (jumps) this.emitJump(node, block, t.startInstruction(straight), planning);
     else if (!planning) {
-      const kind = t.kind;
       t.endBlock();
-      this.t.fixKinds(kind);
+      t.fixFlags();
       if (block.ending === Ending.fallThrough) this.branchOrLeave(node, block.next, block.nextLow, block.nextHigh);
       else {
         const exit = t.addExit({
@@ -350,9 +408,8 @@ class RegionCompiler {
     if (block.ending === Ending.string) {
       t.callInterpreter(i, true);
       if (planning) return;
-      const kind = t.kind;
       t.endBlock();
-      this.t.fixKinds(kind);
+      t.fixFlags();
       this.branchOrLeave(node, block.next, block.nextLow, block.nextHigh);
       return;
     }
@@ -364,24 +421,21 @@ class RegionCompiler {
         code.op(Op.drop);
         return;
       }
-      const kind = t.kind;
       t.endBlock();
       // Both ways may lead where the kind is not known; the condition waits on the stack.
-      this.t.fixKinds(kind);
+      t.fixFlags();
       if (block.taken >= 0 && this.hasLabel(node, block.taken)) code.brIf(this.labelDepth(node, block.taken));
       else {
         this.open(Op.if, { kind: 'other', node: -1 });
         this.branchOrLeave(node, block.taken, i.immediateLow, i.immediateHigh);
         this.close();
       }
-      t.kind = kind;
       this.branchOrLeave(node, block.next, block.nextLow, block.nextHigh);
       return;
     }
     if (planning) return;
-    const kind = t.kind;
     t.endBlock();
-    this.t.fixKinds(kind);
+    t.fixFlags();
     this.branchOrLeave(node, block.taken, i.immediateLow, i.immediateHigh);
   }
 
@@ -469,8 +523,7 @@ class RegionCompiler {
     }
     if (planning) return;
 
-    const kind = t.kind;
-    this.t.fixKinds(kind);
+    t.fixFlags();
     const table = this.tables[node];
     if (table !== null) this.emitTable(node, block.targets, table, target);
     else
@@ -487,7 +540,6 @@ class RegionCompiler {
           t.attachTemporaries(saved);
           this.close();
         }
-        t.kind = kind;
       }
     if (operation === 'ret') refuseBadTarget(() => this.moveStack(-dropped));
     else if (operation === 'jmpIndirect') refuseBadTarget(() => {});

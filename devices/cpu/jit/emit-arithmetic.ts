@@ -4,6 +4,7 @@ import type { Instruction } from '../decode/instruction.ts';
 import { CF } from '../interpreter/flags.ts';
 import { pushCarry, pushZero } from './emit-conditions.ts';
 import { What } from './flag-kinds.ts';
+import { constantSource, type FlagSource, registerSource, sumSource } from './flag-sources.ts';
 import {
   type Emitter,
   type Place,
@@ -29,8 +30,14 @@ const group: { readonly [operation: string]: { readonly what: What; readonly wid
     xor: { what: What.logic, wide: Op.i64Xor, short: Op.i32Xor },
   };
 
-/** Leaves the operands of a two-operand instruction in flagA and flagB; returns where the result goes. */
-function readOperands(t: Translator, i: Instruction, write: boolean): Place {
+interface Operands {
+  readonly target: Place;
+  /** Null: an immediate. */
+  readonly source: Place | null;
+}
+
+/** Leaves the operands of a two-operand instruction in flagA and flagB; returns where they are, and where the result goes. */
+function readOperands(t: Translator, i: Instruction, write: boolean): Operands {
   const { code } = t;
   const { width } = i;
   const [first, second] = i.row.operands;
@@ -42,7 +49,17 @@ function readOperands(t: Translator, i: Instruction, write: boolean): Place {
   if (source === null) pushImmediate(t, i);
   else pushPlace(t, source, width);
   code.set(t.flagB);
-  return target;
+  return { target, source };
+}
+
+/** What a register operand holds; null: it is none, or not in the low bytes. */
+function sourceOfPlace(place: Place, width: number): FlagSource | null {
+  return place.memory !== null || (width === 1 && (place.byte & 1) !== 0) ? null : registerSource(place.number);
+}
+
+/** All bits above so many bytes are 0 in what pushPlace pushes. */
+function lowBytesOf(t: Translator, place: Place, width: number): number {
+  return place.memory !== null ? width : (place.byte & 1) !== 0 ? 8 : t.lowBytesOf(place.number);
 }
 
 const binary: Emitter = (t, i) => {
@@ -67,22 +84,32 @@ const binary: Emitter = (t, i) => {
     t.setFlagKind(What.logic, width);
     code.i64(0);
     t.setGeneral(i.rm);
+    t.noteFlagSources(constantSource(0), constantSource(0));
     return true;
   }
-  const target = readOperands(t, i, writes);
+  const { target, source } = readOperands(t, i, writes);
   if (what === What.logic) {
     pushBinary(t, width, wide, short);
     if (width !== 8) code.op(Op.i64ExtendI32U);
     code.set(t.flagA);
     t.setFlagKind(what, width);
-    if (!writes) return true;
-    code.get(t.flagA);
-    if (width !== 8) code.op(Op.i32WrapI64);
-    popPlace(t, target, width);
+    if (writes) {
+      code.get(t.flagA);
+      if (width !== 8) code.op(Op.i32WrapI64);
+      popPlace(t, target, width);
+      t.noteFlagSources(sourceOfPlace(target, width), constantSource(0));
+    } else if (source !== null && source.number === target.number && source.byte === target.byte)
+      t.noteFlagSources(sourceOfPlace(target, width), constantSource(0));
     return true;
   }
   t.setFlagKind(what, width);
-  if (!writes) return true;
+  t.lowBytesA = lowBytesOf(t, target, width);
+  t.lowBytesB = source === null ? 8 : lowBytesOf(t, source, width);
+  const other = source === null ? constantSource(i.immediateLow) : sourceOfPlace(source, width);
+  if (!writes) {
+    t.noteFlagSources(sourceOfPlace(target, width), other);
+    return true;
+  }
   pushBinary(t, width, wide, short);
   // RSP and other bases move by constants: later accesses know.
   const constant =
@@ -90,8 +117,18 @@ const binary: Emitter = (t, i) => {
   if (constant)
     t.setGeneralOffset(target.number, target.number, operation === 'add' ? i.immediateLow : -i.immediateLow);
   else popPlace(t, target, width);
+  const result = sourceOfPlace(target, width);
+  if (result !== null && other !== null) t.noteFlagSources(...sourcesOfResult(result, other, operation === 'add'));
   return true;
 };
+
+/** The operands of an addition or subtraction whose result is in a register. */
+function sourcesOfResult(result: FlagSource, b: FlagSource, added: boolean): [FlagSource | null, FlagSource | null] {
+  if (b.register < 0) return [registerSource(result.register, added ? -b.constant : b.constant), b];
+  // The result has taken the second operand's place.
+  if (b.register === result.register) return [null, null];
+  return [sumSource(result.register, b.register, added ? -1 : 1), b];
+}
 
 const withCarry: Emitter = (t, i) => {
   const { code } = t;

@@ -23,6 +23,8 @@ function pushOperand(t: Translator, local: number, width: number, signed: boolea
   if (width === 8) return;
   code.op(Op.i32WrapI64);
   if (width === 4) return;
+  const lowBytes = local === t.flagA ? t.lowBytesA : local === t.flagB ? t.lowBytesB : 8;
+  if (!signed && lowBytes <= width) return;
   if (signed) code.op(width === 2 ? Op.i32Extend16S : Op.i32Extend8S);
   else {
     code.i32(width === 2 ? 0xffff : 0xff);
@@ -101,6 +103,7 @@ function testBits(t: Translator, mask: number): void {
 
 /** Pushes CF as 0 or 1. */
 export function pushCarry(t: Translator): void {
+  t.needOperands();
   let from = lastOrigin(t);
   // Increments leave CF as the operation before them made it.
   if (isStepKind(t.kind)) from = { kind: t.previousKind, a: t.previousA, b: t.previousB };
@@ -150,6 +153,7 @@ function pushCarryOf(t: Translator, from: Origin): void {
 
 /** Pushes ZF as 0 or 1. */
 export function pushZero(t: Translator): void {
+  t.needOperands();
   const { code } = t;
   if (t.kind === KIND_DYNAMIC) t.materialize();
   if (t.kind === KIND_BITS) {
@@ -301,6 +305,7 @@ const hasLess: readonly What[] = [What.subtract, What.logic];
 
 /** Pushes 1 if condition `condition` (as encoded in Jcc, 0..15) holds, else 0. */
 export function pushCondition(t: Translator, condition: number): void {
+  t.needOperands();
   const { code } = t;
   if (t.kind === KIND_DYNAMIC) t.materialize();
   if (t.kind !== KIND_BITS) {

@@ -52,8 +52,10 @@ const extend =
       code.i64(sourceWidth === 2 ? 0xffff : 0xff);
       code.op(Op.i64And);
     }
-    if (i.width === 8 || (!signed && i.width === 4)) t.setGeneral(i.reg);
-    else {
+    if (i.width === 8 || (!signed && i.width === 4)) {
+      t.setGeneral(i.reg);
+      if (!signed) t.noteLowBytes(i.reg, sourceWidth);
+    } else {
       code.op(Op.i32WrapI64);
       t.setRegister(i.width, i.reg, i.regByte);
     }

@@ -3,6 +3,8 @@
 import type { Instruction } from '../decode/instruction.ts';
 import type { Block } from '../interpreter/blocks.ts';
 import { FlagCode } from './flag-code.ts';
+import { isStepKind, KIND_BITS, KIND_DYNAMIC } from './flag-kinds.ts';
+import type { FlagSource } from './flag-sources.ts';
 import { I32, Op } from './wasm.ts';
 
 /** Where compiled code may stop, and what the engine has to know there. */
@@ -13,6 +15,8 @@ export interface ExitRecord {
   readonly uncounted: number;
   /** Kind of the flags in LAZY_A, LAZY_B, FLAGS; KIND_DYNAMIC: LAZY_KIND says it. */
   readonly kind: number;
+  /** The operands of that kind are in registers, not in LAZY_A and LAZY_B. */
+  readonly operands?: { readonly a: FlagSource; readonly b: FlagSource } | undefined;
   /** Likewise of the operation before; undefined as KIND_DYNAMIC. */
   readonly previousKind?: number;
   /** The instruction at the exit; null if the block ended before it. */
@@ -27,10 +31,18 @@ export class Exits extends FlagCode {
   readonly exits: ExitRecord[] = [];
   /** Instructions that may still run. */
   readonly left = this.newLocal(I32);
-  /** Branch depth of the block that leaves the function; kept by the compiler as it nests. */
+  /** Branch depth of the block that stores the flags and leaves the function; kept by the compiler as it nests. */
   leaveDepth = 0;
+  /** The one around it leaves the flags out: for exits that say where the operands are. */
+  private get leaveWithoutFlagsDepth(): number {
+    return this.leaveDepth + 1;
+  }
+  /** Where the exit leads whose condition is being pushed. */
+  private exitKeepsFlags = false;
   protected blockCode: readonly Instruction[] = [];
   protected index = 0;
+  /** LEFT counts the block already. */
+  protected counted = true;
   /** Per instruction of the block: it may leave. */
   protected exitsAt: boolean[] = [];
   /** i32: 1 while floating-point instructions must be left to the interpreter. */
@@ -38,14 +50,15 @@ export class Exits extends FlagCode {
   usesFloat = false;
   protected floatChecked = false;
 
-  /** A new exit at the current instruction. */
-  protected exitNumber(shared = false): number {
+  /** A new exit at the current instruction, through leaveDepth unless `operands` are given. */
+  protected exitNumber(shared = false, operands?: ExitRecord['operands']): number {
     const i = this.blockCode[this.index];
     return this.addExit({
+      operands,
       shared,
       low: i.ripLow,
       high: i.ripHigh,
-      uncounted: this.blockCode.length - this.index,
+      uncounted: this.counted ? this.blockCode.length - this.index : 0,
       kind: this.kind,
       previousKind: this.previousKind,
       instruction: i,
@@ -58,16 +71,22 @@ export class Exits extends FlagCode {
   /** The number of an exit at the current instruction, for a branch that the caller writes. */
   exitHere(): number {
     this.exitsAt[this.index] = true;
+    this.writeOperands();
     return this.exitNumber();
   }
   /** Before a condition is pushed: an exit at the current instruction. */
   exitBegin(shared = false): void {
-    this.code.i32(this.exitNumber(shared));
+    const { kind, a, b } = this.flagState;
+    const known = kind !== KIND_DYNAMIC && kind !== KIND_BITS && !isStepKind(kind);
+    const operands = known && a !== null && b !== null ? { a, b } : undefined;
+    this.exitKeepsFlags = operands === undefined;
+    if (this.exitKeepsFlags) this.writeOperands();
+    this.code.i32(this.exitNumber(shared, operands));
   }
   /** After it: leaves if the condition on the stack is true. */
   exitIf(counts = true): void {
     if (counts) this.exitsAt[this.index] = true;
-    this.code.brIf(this.leaveDepth);
+    this.code.brIf(this.exitKeepsFlags ? this.leaveDepth : this.leaveWithoutFlagsDepth);
     this.code.op(Op.drop);
   }
 

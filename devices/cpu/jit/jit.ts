@@ -12,12 +12,21 @@ import { HOST_AREA_BYTES, PAGE_SHIFT } from '../../base/physical-memory.ts';
 import type { CompilerStatistics } from '../../contract/cpu.ts';
 import type { Block, BlockCache } from '../interpreter/blocks.ts';
 import { type CpuCore, faultSignal, Vector } from '../interpreter/core.ts';
-import { CR0, CR4, LAZY_KIND, RIP_HIGH, RIP_LOW } from '../state-layout.ts';
+import { CR0, CR4, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, RIP_HIGH, RIP_LOW } from '../state-layout.ts';
 import { type CompiledRegion, compileRegion } from './compiler.ts';
 import { Dispatcher, MEMORY_PAGE_BYTES } from './dispatcher.ts';
 import { adoptFlags, KIND_DYNAMIC, offerFlags, settleFlags } from './flag-kinds.ts';
+import { fetchSource } from './flag-sources.ts';
 import { JumpTableArea } from './jump-table.ts';
-import { JIT_FUNCTION, JIT_KEY, JIT_LEFT, JIT_PREVIOUS_KIND, JIT_RUNS, MAXIMUM_FUNCTIONS } from './layout.ts';
+import {
+  JIT_FUNCTION,
+  JIT_KEY,
+  JIT_LEFT,
+  JIT_PREVIOUS_KIND,
+  JIT_REFILLS,
+  JIT_RUNS,
+  MAXIMUM_FUNCTIONS,
+} from './layout.ts';
 import { addressKey, growRegion, type Region } from './region.ts';
 import type { ExitRecord } from './translator.ts';
 import { encodeModule, I32, type ImportedFunction } from './wasm.ts';
@@ -32,6 +41,9 @@ const LONGEST_RUN = 1_000_000;
 const SHARED_FAILURES = 24;
 /** A count of runs that never reaches the threshold. */
 const NEVER_AGAIN = -0x40000000;
+/** A region that looks for pages so often, and more than once in so many instructions, stops keeping them in locals. */
+const REFILLS = 1024;
+const INSTRUCTIONS_PER_REFILL = 24;
 /** Unknown targets of indirect jumps after which a region is compiled anew with them. */
 const UNKNOWN_TARGETS = 40;
 /** An entry's region is compiled anew so often at most. */
@@ -233,6 +245,7 @@ export class Jit {
       const compiled = compileRegion(region, {
         hostArea: this.core.memory.sizeBytes,
         ungrouped: this.ungrouped,
+        keepsPages: entry.keepsPages,
         learns: entry.recompilations < MAXIMUM_RECOMPILATIONS,
         allocateTable: (targets) => this.tables.allocate(targets),
       });
@@ -400,10 +413,12 @@ export class Jit {
     w[JIT_LEFT] = run;
     core.mmu.syncCompiled();
     w[JIT_KEY] = core.fetchKey;
+    w[JIT_REFILLS] = 0;
     const answer = this.dispatcher.run();
     const done = run - w[JIT_LEFT];
     core.instructionCount += done;
     this.statistics.instructions += done;
+    if (w[JIT_REFILLS] > REFILLS && w[JIT_REFILLS] * INSTRUCTIONS_PER_REFILL > done) this.forgoPages();
     if (w[JIT_RUNS] >= MERGE_AFTER_RUNS) {
       w[JIT_RUNS] = 0;
       if (answer === 0) this.mergeBusy();
@@ -427,6 +442,14 @@ export class Jit {
     return true;
   }
 
+  /** The region that ran last, likely the one that ran longest, kept pages for too short a time. */
+  private forgoPages(): void {
+    const code = this.functions[this.core.words[JIT_FUNCTION]];
+    if (code === undefined || !code.entry.keepsPages) return;
+    code.entry.keepsPages = false;
+    this.recompile(code);
+  }
+
   /** State at an exit. */
   private settle(exit: ExitRecord, uncounted: number): void {
     const { core } = this;
@@ -436,6 +459,10 @@ export class Jit {
     core.instructionCount -= uncounted;
     this.statistics.instructions -= uncounted;
     if (exit.kind !== KIND_DYNAMIC) w[LAZY_KIND] = exit.kind;
+    if (exit.operands !== undefined) {
+      fetchSource(core, exit.operands.a, LAZY_A_LOW);
+      fetchSource(core, exit.operands.b, LAZY_B_LOW);
+    }
     if (exit.previousKind !== undefined && exit.previousKind !== KIND_DYNAMIC) w[JIT_PREVIOUS_KIND] = exit.previousKind;
     adoptFlags(core);
   }

@@ -19,6 +19,8 @@ export const JIT_KEY = 323;
 export const JIT_FUNCTION = 324;
 /** Functions called by the dispatcher since the engine last looked. */
 export const JIT_RUNS = 325;
+/** How often loops looked for their pages since the engine last looked (pages.ts). */
+export const JIT_REFILLS = 327;
 /** Kind and operands (pairs) of the operation before an increment or decrement: CF is still its. */
 export const JIT_PREVIOUS_KIND = 326;
 export const JIT_PREVIOUS_A = 328;

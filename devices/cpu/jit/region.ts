@@ -8,7 +8,7 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import type { Block } from '../interpreter/blocks.ts';
-import { splitLoops } from './split.ts';
+import { rotateLoops, separateEntry, splitLoops } from './split.ts';
 
 /** Larger regions compile slowly and keep too many values alive. */
 const MAXIMUM_INSTRUCTIONS = 2000;
@@ -206,6 +206,8 @@ function link(chosen: readonly Block[]): Region {
     for (const target of block.targets) successors.push(target.block);
     block.successors = successors;
   });
+  separateEntry(blocks);
   splitLoops(blocks);
+  rotateLoops(blocks);
   return { blocks, instructions, pages: [...pages], sources: chosen };
 }

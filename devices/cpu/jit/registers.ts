@@ -16,6 +16,8 @@ export class Registers extends Locals {
   protected readonly root = new Int32Array(16);
   protected readonly rootOffset = new Float64Array(16);
   private rootCount = 0;
+  /** All bits of a general register above so many bytes are known to be 0. */
+  protected readonly lowBytes = new Uint8Array(16).fill(8);
   /** Byte offset of the host area in the memory. */
   protected readonly hostArea: number;
 
@@ -27,6 +29,7 @@ export class Registers extends Locals {
   /** A block begins: nothing is known of any register. */
   protected forgetRegisters(): void {
     this.plain.fill(0);
+    this.lowBytes.fill(8);
     for (let n = 0; n < 16; n++) {
       this.root[n] = n;
       this.rootOffset[n] = 0;
@@ -38,6 +41,14 @@ export class Registers extends Locals {
     this.writtenGeneral |= 1 << number;
     this.root[number] = ++this.rootCount;
     this.rootOffset[number] = 0;
+    this.lowBytes[number] = 8;
+  }
+  /** After setGeneral: all bits above so many bytes are 0. */
+  noteLowBytes(number: number, bytes: number): void {
+    this.lowBytes[number] = bytes;
+  }
+  lowBytesOf(number: number): number {
+    return this.lowBytes[number];
   }
 
   protected generalLocal(number: number): number {
@@ -63,14 +74,19 @@ export class Registers extends Locals {
   }
   /** Pops 64 bits into a register. */
   setGeneral(number: number): void {
+    this.beforeWrite(number, null);
     this.code.set(this.generalLocal(number));
     this.forgetGeneral(number);
   }
+  /** A general register is about to get another value: its own plus a constant, or (null) any. */
+  protected beforeWrite(_number: number, _delta: number | null): void {}
   /** Pops 64 bits into a register: they are those of register `source` plus a constant. */
   setGeneralOffset(number: number, source: number, delta: number): void {
     const root = this.root[source];
     const offset = this.rootOffset[source] + delta;
-    this.setGeneral(number);
+    this.beforeWrite(number, number === source ? delta : null);
+    this.code.set(this.generalLocal(number));
+    this.forgetGeneral(number);
     this.root[number] = root;
     this.rootOffset[number] = offset;
   }
@@ -148,6 +164,10 @@ export class Registers extends Locals {
   /** The store alone: i32 0 and the i64 value are on the stack. */
   storePushedPair(word: number): void {
     this.code.memory(Op.i64Store, this.stateOffset(word));
+  }
+  pushWord(word: number): void {
+    this.code.i32(0);
+    this.code.memory(Op.i32Load, this.stateOffset(word));
   }
   loadWord(target: Code, word: number, local: number): void {
     target.i32(0);

@@ -24,6 +24,14 @@ function successorsOf(block: RegionBlock): number[] {
   return successors;
 }
 
+/** Turns the edges of a block to other blocks. */
+function redirect(block: RegionBlock, to: (node: number) => number): void {
+  block.taken = to(block.taken);
+  block.next = to(block.next);
+  block.targets = block.targets.map((target) => ({ ...target, block: to(target.block) }));
+  block.successors = successorsOf(block);
+}
+
 /** Copies blocks until no loop has a second way in, as far as that is cheap. Block 0 stays the entry. */
 export function splitLoops(blocks: RegionBlock[]): void {
   let room = MAXIMUM_COPIED_INSTRUCTIONS;
@@ -154,15 +162,75 @@ function makeSingleEntry(
       copies.set(node, blocks.length);
       blocks.push({ ...blocks[node] });
     }
-    const redirect = (block: RegionBlock, wanted: (node: number) => boolean): void => {
-      const to = (node: number): number => (wanted(node) ? (copies.get(node) ?? node) : node);
-      block.taken = to(block.taken);
-      block.next = to(block.next);
-      block.targets = block.targets.map((target) => ({ ...target, block: to(target.block) }));
-      block.successors = successorsOf(block);
-    };
-    for (const copy of copies.values()) redirect(blocks[copy], () => true);
-    for (const node of outside) redirect(blocks[node], (next) => next === side);
+    const copyOf = (node: number): number => copies.get(node) ?? node;
+    for (const copy of copies.values()) redirect(blocks[copy], copyOf);
+    for (const node of outside) redirect(blocks[node], (next) => (next === side ? copyOf(next) : next));
   }
   return Math.max(1, best);
+}
+
+/**
+ * Gives the region's entry a copy that is not entered from outside, if something in the region leads to it: of a loop's top all is then
+ * known that its body knows, while the entry knows nothing.
+ */
+export function separateEntry(blocks: RegionBlock[]): void {
+  if (!blocks.some((block) => block.successors.includes(0))) return;
+  const copy = blocks.length;
+  blocks.push({ ...blocks[0] });
+  const to = (node: number): number => (node === 0 ? copy : node);
+  for (const block of blocks) redirect(block, to);
+}
+
+/** Rotations are for loops that begin with a test; this is all that is copied for one, and in a region. */
+const MAXIMUM_ROTATIONS = 4;
+const MAXIMUM_ROTATED_INSTRUCTIONS = 24;
+const MAXIMUM_ROTATED_IN_REGION = 200;
+
+/**
+ * Runs the first blocks of loops once before the loop, until it begins with a block that accesses memory:
+ *
+ *   test ◄──┐                test' ──► load ──► test
+ *    │      │       becomes             ▲────────┘
+ *    └► load┘
+ *
+ * What is known after those blocks then holds at the loop's top: which operation made the flags (flag-code.ts). And memory
+ * accesses at the top can look for their page before the loop (pages.ts).
+ */
+export function rotateLoops(blocks: RegionBlock[]): void {
+  let room = MAXIMUM_ROTATED_IN_REGION;
+  const visit = (nodes: ReadonlySet<number>): void => {
+    for (const loop of components(blocks, nodes)) {
+      const entrances = entrancesOf(blocks, loop);
+      if (entrances.length !== 1) continue;
+      let top = entrances[0];
+      const inner = new Set(loop);
+      inner.delete(top);
+      if (components(blocks, inner).length > 0) {
+        visit(inner);
+        continue;
+      }
+      let copied = 0;
+      for (let n = 0; n < MAXIMUM_ROTATIONS; n++) {
+        const { code, ending, successors } = blocks[top];
+        const within = successors.filter((next) => loop.has(next));
+        const size = copied + code.length;
+        if (top === 0 || within.length !== 1 || ending === Ending.indirect) break;
+        if (size > MAXIMUM_ROTATED_INSTRUCTIONS || size > room) break;
+        if (n > 0 && accessesMemory(blocks[top])) break;
+        const copy = blocks.length;
+        blocks.push({ ...blocks[top] });
+        const to = (node: number): number => (node === top ? copy : node);
+        for (const [node, block] of blocks.entries()) if (!loop.has(node) && node !== copy) redirect(block, to);
+        copied = size;
+        if (top === within[0]) break;
+        top = within[0];
+      }
+      room -= copied;
+    }
+  };
+  visit(new Set(blocks.keys()));
+}
+
+function accessesMemory(block: RegionBlock): boolean {
+  return block.code.some((instruction) => instruction.memory && instruction.row.operation !== 'lea');
 }

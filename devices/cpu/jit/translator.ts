@@ -1,7 +1,7 @@
 // From x86 instructions to WebAssembly: the state of one translation, registers, memory, flags and exits. What each instruction
 // does is in emit-*.ts; how blocks are nested in compiler.ts. The translator is built up in layers, each extending the one before:
 //
-//   locals.ts ◄ registers.ts ◄ flag-code.ts ◄ exits.ts ◄ accesses.ts ◄ translator.ts (calls of handlers, blocks, entry and exit)
+//   locals.ts ◄ registers.ts ◄ flag-code.ts ◄ exits.ts ◄ accesses.ts ◄ pages.ts ◄ translator.ts (calls of handlers, blocks, entry and exit)
 //
 //   registers   one local each (i64, v128), loaded at entry, stored at exits
 //   flags       operands of the last operation in locals, and what it was, known at compile time where possible (flag-kinds.ts)
@@ -16,17 +16,19 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import { FLAGS, FS_BASE, GS_BASE } from '../state-layout.ts';
-import { Accesses, type BlockPlan } from './accesses.ts';
+import type { AccessGroup, BlockPlan } from './accesses.ts';
 import { registerEffects } from './effects.ts';
-import { HELPER_EXECUTE, HELPER_STRING } from './flag-code.ts';
-import { KIND_DYNAMIC } from './flag-kinds.ts';
+import { type FlagState, HELPER_EXECUTE, HELPER_STRING, UNKNOWN_FLAGS } from './flag-code.ts';
 import { JIT_LEFT } from './layout.ts';
+import { Pages } from './pages.ts';
 import { Code, I32, NO_RESULT, Op } from './wasm.ts';
 
 export type { BlockPlan, MemoryReference, TranslatorOptions } from './accesses.ts';
 export type { ExitRecord } from './exits.ts';
 
-export class Translator extends Accesses {
+export class Translator extends Pages {
+  private callsHandler = false;
+
   /** True if nobody can see the flags that the current instruction leaves: a full set follows before any reader or exit. */
   flagsAreDead(): boolean {
     if (this.plan === null) return false;
@@ -47,6 +49,7 @@ export class Translator extends Accesses {
     const readsOnly = effects.readsOnly && !touchesFlags;
     const number = this.exitNumber();
     this.exitsAt[this.index] = true;
+    this.callsHandler = true;
     this.storeWord(JIT_LEFT, () => code.get(this.left));
     if (readsOnly) this.storeRegisters(effects.general, 0);
     else {
@@ -65,6 +68,7 @@ export class Translator extends Accesses {
     if (!readsOnly) {
       for (let n = 0; n < 16; n++)
         if ((effects.general & (1 << n)) !== 0) {
+          this.beforeWrite(n, null);
           this.loadPair(code, n * 2, this.generalLocal(n));
           this.forgetGeneral(n);
         }
@@ -81,7 +85,7 @@ export class Translator extends Accesses {
       code.get(status);
       code.op(Op.if);
       code.op(NO_RESULT);
-      this.fixKinds(this.kind);
+      this.fixFlags();
       code.get(status);
       code.br(this.leaveDepth + 1);
       code.op(Op.end);
@@ -95,21 +99,22 @@ export class Translator extends Accesses {
 
   // ------------------------------------------------------------------------------------------------ blocks
 
-  private beginBlock(instructions: readonly Instruction[], plan: BlockPlan | null, kind: number): void {
+  private beginBlock(instructions: readonly Instruction[], plan: BlockPlan | null, flags: FlagState): void {
     this.blockCode = instructions;
     this.plan = plan;
     this.nextAccess = 0;
     this.floatChecked = false;
-    this.startFlags(kind);
+    this.startFlags(flags);
     this.forgetRegisters();
   }
 
-  /** The first pass over a block that begins with this kind of flags. `emit` translates all its instructions, the jump at its end included. */
-  planBlock(instructions: readonly Instruction[], kind: number, emit: () => void): BlockPlan {
+  /** The first pass over a block that begins with these flags. `emit` translates all its instructions, the jump at its end included. */
+  planBlock(instructions: readonly Instruction[], flags: FlagState, emit: () => void): BlockPlan {
     const start = this.code.length;
     const exits = this.exits.length;
-    this.beginBlock(instructions, null, kind);
+    this.beginBlock(instructions, null, flags);
     this.records = [];
+    this.callsHandler = false;
     this.exitsAt = instructions.map(() => false);
     emit();
     this.endBlock();
@@ -122,17 +127,23 @@ export class Translator extends Accesses {
     });
     return {
       accesses: groups,
+      callsHandler: this.callsHandler,
       mayExit,
-      flagsOut: this.flagsWritten ? this.kind : null,
+      flagsOut: this.flagsWritten ? this.flagState : null,
+      moves: Array.from(this.root, (root, n) => (root === n ? this.rootOffset[n] : null)),
       flagsDepend: this.materializedLast,
     };
   }
 
-  /** The second pass: starts a block whose flags at the start have kind `kind`. */
-  startBlock(instructions: readonly Instruction[], plan: BlockPlan, kind: number): void {
+  /** The second pass: starts a block that begins with `flags`. */
+  startBlock(instructions: readonly Instruction[], plan: BlockPlan, flags: FlagState): void {
     for (const group of plan.accesses) group.host = -1;
     this.exitsAt = [];
-    this.beginBlock(instructions, plan, kind);
+    this.beginBlock(instructions, plan, flags);
+  }
+  /** Accesses of a planned block whose pages may be kept in locals if it is the top of a loop. */
+  keepablePages(plan: BlockPlan): readonly AccessGroup[] {
+    return this.options.keepsPages ? this.pageGroups(plan.accesses) : [];
   }
   /** The instruction at `index` of the block is translated next. */
   startInstruction(index: number): Instruction {
@@ -160,15 +171,16 @@ export class Translator extends Accesses {
     return target;
   }
 
+  /** Stores the flags, where the exit does not say what they are. */
+  storeFlagsAtExit(): void {
+    if (!this.usesFlags) return;
+    this.startFlags(UNKNOWN_FLAGS);
+    this.storeFlags();
+  }
   /** Stores what the function may have changed. */
   epilogue(): void {
     this.storeWord(JIT_LEFT, () => this.code.get(this.left));
     this.storeRegisters(this.writtenGeneral, this.writtenXmm);
-    if (this.usesFlags) {
-      this.kind = KIND_DYNAMIC;
-      this.previousKind = KIND_DYNAMIC;
-      this.storeFlags();
-    }
   }
 }
 

@@ -7,8 +7,12 @@ import { CODE_ADDRESS } from '../cpu/layout.ts';
 import { DATA_ADDRESS, makeProgram, type Program, STACK_TOP, TABLE_OFFSET } from './program.ts';
 
 const CODE_PHYSICAL = 0x10100;
-const DATA_PHYSICAL = 0x20000;
-const DATA_BYTES = 8192;
+const PAGE_BYTES = 4096;
+/** The two data pages do not lie side by side: what reaches over their boundary must be seen to do so. */
+const DATA_PHYSICAL = [0x20000, 0x30000];
+const SECOND_PAGE_ENTRY = 0x5008;
+const PRESENT_WRITABLE_USER = 7n;
+const NO_EXECUTE = 1n << 63n;
 const FX_AREA = 0xb000;
 const FX_BYTES = 512;
 const TIMER_VECTOR = 0x20;
@@ -33,14 +37,16 @@ function start(guest: Guest, program: Program, seed: number): void {
   const random = new SeededRandom(seed ^ 0x5eed);
   memory.fill(0x10000, 4096, 0xcc);
   memory.writeBytes(CODE_PHYSICAL, program.code);
-  const data = new Uint8Array(DATA_BYTES);
+  memory.write64(SECOND_PAGE_ENTRY, BigInt(DATA_PHYSICAL[1]) | PRESENT_WRITABLE_USER | NO_EXECUTE);
+  cpu.invalidatePage(BigInt(DATA_ADDRESS + PAGE_BYTES));
+  const data = new Uint8Array(2 * PAGE_BYTES);
   random.fill(data);
   const view = new DataView(data.buffer);
   for (let n = 0; n < 8; n++) {
     view.setUint32(TABLE_OFFSET + n * 8, program.blocks[random.below(program.blocks.length)], true);
     view.setUint32(TABLE_OFFSET + n * 8 + 4, 0, true);
   }
-  memory.writeBytes(DATA_PHYSICAL, data);
+  DATA_PHYSICAL.forEach((page, n) => memory.writeBytes(page, data.subarray(n * PAGE_BYTES, (n + 1) * PAGE_BYTES)));
   const state = new Uint8Array(FX_BYTES);
   const control = new DataView(state.buffer);
   control.setUint16(0, 0x37f, true);
@@ -83,7 +89,7 @@ function picture(guest: Guest, kind: TrapKind, began: number): string {
   return [
     `kind ${kind} ${trap} after ${cpu.instructionCount - began} at ${cpu.rip.toString(16)} flags ${cpu.rflags.toString(16)}`,
     registers,
-    `data ${checksum(DATA_PHYSICAL, DATA_BYTES)} stack ${checksum(0x9f00, 0x100)} fx ${checksum(FX_AREA, FX_BYTES)}`,
+    `data ${DATA_PHYSICAL.map((page) => checksum(page, PAGE_BYTES)).join(' ')} stack ${checksum(0x9f00, 0x100)} fx ${checksum(FX_AREA, FX_BYTES)}`,
   ].join('\n');
 }
 
@@ -100,7 +106,10 @@ export function compareEngines(left: Subject, right: Subject, options: ProgramOp
   for (let done = 0; done < options.instructions; ) {
     // Mostly long pieces, so that compiled code gets going; some of a few instructions.
     const piece = 1 + random.below(random.below(4) === 0 ? 40 : options.piece);
+    const forgotten = random.below(8);
     const pictures = subjects.map(({ guest, damage }, n) => {
+      // Now and then a page is not in the TLB any more.
+      if (forgotten < 2) guest.cpu.invalidatePage(BigInt(DATA_ADDRESS + forgotten * PAGE_BYTES));
       const kind = guest.cpu.run(piece);
       damage?.(guest);
       return { kind, text: picture(guest, kind, began[n]) };

@@ -116,7 +116,7 @@ class ProgramBuilder {
     const width = this.width();
     const memory = random.below(3) === 0;
     const byte = width === 1 ? 0 : 1;
-    switch (random.below(26)) {
+    switch (random.below(27)) {
       case 0:
       case 1:
       case 2:
@@ -200,6 +200,8 @@ class ProgramBuilder {
         this.operands([0x66], [0x0f, opcode], random.below(8), 4, false);
         return this.shuffleByte();
       }
+      case 25:
+        return this.walk();
       default:
         return this.operands(
           [0xf2],
@@ -209,6 +211,65 @@ class ProgramBuilder {
           false,
         );
     }
+  }
+
+  /**
+   * A loop that walks through memory, tested at its top or at its end, with flags from one pass to the next and perhaps a second way out:
+   * LEA RDI,[R14+n]; MOV ECX,n; what the passes do; ADD RDI,n.
+   */
+  private walk(): void {
+    const { random } = this;
+    const body: number[] = [];
+    let writes = false;
+    for (let n = 1 + random.below(6); n > 0; n--) {
+      const at = random.below(60);
+      const store = random.below(3) === 0;
+      writes ||= store;
+      body.push(
+        ...this.pick(
+          store
+            ? // ADD [RDI+n],AL; XOR [RDI+n],RDX
+              [
+                [0x00, 0x47, at],
+                [0x48, 0x31, 0x57, at],
+              ]
+            : // MOV RAX,[RDI+n]; MOVZX EDX,[RDI+n] and [RDI+RCX]; CMP AL,[RDI+n]; TEST DL,DL; CMP DL,AL; ADD EAX,n; SUB RDX,RAX; SETB DL;
+              // and with a jump to the next instruction, which ends the block: CMP EDX,EAX; SUB RDX,RAX; ADD EDX,EAX; AND EDX,EAX; ADD RAX,n
+              [
+                [0x48, 0x8b, 0x47, at],
+                [0x0f, 0xb6, 0x57, at],
+                [0x0f, 0xb6, 0x14, 0x0f],
+                [0x3a, 0x47, at],
+                [0x84, 0xd2],
+                [0x38, 0xc2],
+                [0x83, 0xc0, at],
+                [0x48, 0x29, 0xc2],
+                [0x0f, 0x92, 0xc2],
+                [0x39, 0xc2, 0x7c, 0],
+                [0x48, 0x29, 0xc2, 0x72, 0],
+                [0x01, 0xc2, 0x74, 0],
+                [0x21, 0xc2, 0x78, 0],
+                [0x48, 0x83, 0xc0, at, 0x74, 0],
+              ],
+        ),
+      );
+    }
+    // Not over the table, and not into the stack.
+    const start = writes ? 0x900 + random.below(0x500) : random.below(0x1000);
+    this.emit(0x49, 0x8d, 0xbe, start & 0xff, start >> 8, 0, 0, 0xb9, 1 + random.below(40), 0, 0, 0);
+    const advance = [0x48, 0x83, 0xc7, random.below(48)];
+    const wayOut = random.below(3) === 0 ? [0x70 | random.below(16)] : [];
+    const atTop = random.below(2) === 0;
+    // SUB ECX,1 or DEC ECX; CF is only that of SUB.
+    const count = random.below(3) === 0 ? [0xff, 0xc9] : [0x83, 0xe9, 1];
+    const tail = (wayOut.length > 0 ? 2 : 0) + advance.length + (atTop ? 2 : count.length + 2);
+    const inner = body.length + tail;
+    if (atTop) this.emit(...count, 0x74, inner);
+    this.emit(...body);
+    if (wayOut.length > 0) this.emit(...wayOut, tail - 2);
+    this.emit(...advance);
+    if (atTop) this.emit(0xeb, -(count.length + 2 + inner) & 0xff);
+    else this.emit(...count, 0x75, -inner & 0xff);
   }
 
   /** The instructions with an immediate among those just written need one. */
