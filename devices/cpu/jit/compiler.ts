@@ -205,14 +205,20 @@ class RegionCompiler {
     return this.flow.isLoopHeader[node] === 1 || this.flow.dispatched.includes(node) || this.afterStrings.has(node);
   }
 
-  /** Innermost loops without calls of handlers keep pages in locals. */
+  /** Innermost loops without calls, of handlers or of functions, keep pages in locals. */
   private findPages(): void {
     const { blocks } = this.region;
     const { isLoopHeader, order } = this.flow;
     for (const header of order) {
       if (header >= blocks.length || isLoopHeader[header] === 0) continue;
       const loop = this.naturalLoop(header);
-      const simple = loop.every((n) => !this.plans[n].callsHandler && (n === header || isLoopHeader[n] === 0));
+      const simple = loop.every(
+        (n) =>
+          !this.plans[n].callsHandler &&
+          (n === header || isLoopHeader[n] === 0) &&
+          blocks[n].ending !== Ending.call &&
+          blocks[n].ending !== Ending.indirect,
+      );
       if (simple) this.pages[header] = this.t.keepablePages(this.plans[header]);
     }
   }
