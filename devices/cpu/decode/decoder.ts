@@ -7,50 +7,96 @@ import { raiseInvalid, raiseTooLong } from '../interpreter/invalid.ts';
 import { selectorFor } from '../interpreter/registry.ts';
 import { FS_BASE, GS_BASE, ZERO } from '../state-layout.ts';
 import { instructionTable } from '../table/index.ts';
-import type { InstructionRow, OperandForm } from '../table/row.ts';
-import { Instruction } from './instruction.ts';
+import type { InstructionRow } from '../table/row.ts';
+import { type HandlerSelector, Instruction } from './instruction.ts';
 
 export const MAXIMUM_LENGTH = 15;
 
 /** What a byte run out of means: the caller must offer more (the instruction goes on in the next page). */
 export const NEED_MORE = 'need more bytes';
 
-/** Rows by map and opcode, the more specific first. */
-const rowsByOpcode: InstructionRow[][] = [];
+/** How the operand size follows from prefixes. */
+const Width = { fixed: 0, byOperandSize: 1, byRexW: 2 } as const;
 
-const specificity = (row: InstructionRow): number =>
-  (row.prefix === undefined ? 0 : 8) +
-  (row.rm === undefined ? 0 : 4) +
-  (row.reg === undefined ? 0 : 2) +
-  (row.mod === undefined ? 0 : 1) +
-  (row.rexW === undefined ? 0 : 1);
-
-for (let n = 0; n < 4 * 256; n++) rowsByOpcode.push([]);
-for (const row of instructionTable) {
-  const registers = row.operands.some((form) => form[0] === 'Z') ? 8 : 1;
-  for (let n = 0; n < registers; n++) rowsByOpcode[(row.map << 8) | (row.opcode + n)].push(row);
-}
-for (const rows of rowsByOpcode) rows.sort((a, b) => specificity(b) - specificity(a));
-
-const undefinedRow: InstructionRow = { map: 0, opcode: 0, operation: '(bad)', operands: [], endsBlock: true };
+/** What bytes follow for an operand. */
+const Follows = { nothing: 0, byte: 1, word: 2, z: 3, jumpLong: 4, v: 5, address: 6 } as const;
+const followsByForm: { readonly [form: string]: number } = {
+  Ib: Follows.byte,
+  Jb: Follows.byte,
+  Iw: Follows.word,
+  Iz: Follows.z,
+  Jz: Follows.jumpLong,
+  Iv: Follows.v,
+  Ob: Follows.address,
+  Ov: Follows.address,
+};
 
 const fixedWidths: { readonly [suffix: string]: number } = { b: 1, w: 2, d: 4, q: 8, t: 10, x: 16 };
 
-/** Operand size in bytes by the first form that tells. */
-function operandWidth(row: InstructionRow, rexW: boolean, sizePrefix: boolean): number {
-  const vWidth = rexW ? 8 : sizePrefix ? 2 : row.default64 === true ? 8 : 4;
+/** A row with what the decoder asks of it, found once. */
+class RowPlan {
+  readonly row: InstructionRow;
+  readonly specificity: number;
+  readonly hasModrm: boolean;
+  /** A Z operand: the register is in the opcode. */
+  readonly registerInOpcode: boolean;
+  readonly follows: readonly number[];
+  readonly jumps: boolean;
+  readonly registerOnly: boolean;
+  readonly memoryOnly: boolean;
+  readonly select: HandlerSelector | undefined;
+  readonly width: number;
+  readonly fixedWidth: number;
+
+  constructor(row: InstructionRow) {
+    const { operands } = row;
+    this.row = row;
+    this.specificity =
+      (row.prefix === undefined ? 0 : 8) +
+      (row.rm === undefined ? 0 : 4) +
+      (row.reg === undefined ? 0 : 2) +
+      (row.mod === undefined ? 0 : 1) +
+      (row.rexW === undefined ? 0 : 1);
+    this.hasModrm = row.modrm === true;
+    this.registerInOpcode = operands.some((form) => form[0] === 'Z');
+    this.follows = operands.map((form) => followsByForm[form] ?? Follows.nothing).filter((what) => what !== 0);
+    this.jumps = operands[0]?.[0] === 'J' || operands[1]?.[0] === 'J';
+    this.registerOnly = operands.some((form) => 'RUN'.includes(form[0]));
+    this.memoryOnly = this.hasModrm && operands.some((form) => form[0] === 'M');
+    this.select = selectorFor(row.operation);
+    [this.width, this.fixedWidth] = widthRule(row);
+  }
+}
+
+/** Operand size by the first form that tells. */
+function widthRule(row: InstructionRow): [width: number, fixed: number] {
   for (const form of row.operands) {
-    if (form === 'AL') return 1;
-    if (form === 'rAX') return vWidth;
+    if (form === 'AL') return [Width.fixed, 1];
+    if (form === 'rAX') break;
     if ('IJ1CDXMS'.includes(form[0]) && !form.startsWith('M') && !/^[XY][bv]$/.test(form)) continue;
     const suffix = form[form.length - 1];
-    if (suffix === 'v' || suffix === 'z') return vWidth;
-    if (suffix === 'y') return rexW ? 8 : 4;
+    if (suffix === 'v' || suffix === 'z') break;
+    if (suffix === 'y') return [Width.byRexW, 0];
     const fixed = fixedWidths[suffix];
-    if (fixed !== undefined && form.length === 2) return fixed;
+    if (fixed !== undefined && form.length === 2) return [Width.fixed, fixed];
   }
-  return vWidth;
+  return [Width.byOperandSize, 0];
 }
+
+/** Plans by map and opcode, the more specific first; made when the first instruction is decoded, when all handlers are registered. */
+const plansByOpcode: RowPlan[][] = [];
+
+function makePlans(): void {
+  for (let n = 0; n < 4 * 256; n++) plansByOpcode.push([]);
+  for (const row of instructionTable) {
+    const plan = new RowPlan(row);
+    const registers = plan.registerInOpcode ? 8 : 1;
+    for (let n = 0; n < registers; n++) plansByOpcode[(row.map << 8) | (row.opcode + n)].push(plan);
+  }
+  for (const plans of plansByOpcode) plans.sort((a, b) => b.specificity - a.specificity);
+}
+
+const undefinedRow: InstructionRow = { map: 0, opcode: 0, operation: '(bad)', operands: [], endsBlock: true };
 
 /** One byte cursor for the whole decoder: decoding is not re-entrant. */
 let bytes: Uint8Array = new Uint8Array(0);
@@ -68,10 +114,9 @@ function next32(): number {
   return a | (b << 8) | (c << 16) | (next() << 24);
 }
 
-function bad(instruction: Instruction): Instruction {
+function bad(instruction: Instruction): void {
   instruction.row = undefinedRow;
   instruction.execute = raiseInvalid;
-  return instruction;
 }
 
 function matches(row: InstructionRow, mandatory: string, modrm: number, rexW: boolean): boolean {
@@ -82,10 +127,6 @@ function matches(row: InstructionRow, mandatory: string, modrm: number, rexW: bo
   if (row.mod !== undefined && (row.mod === 'register') !== modrm >= 0xc0) return false;
   return row.rm === undefined || row.rm === (modrm & 7);
 }
-
-/** Forms that name memory only, or a register only. */
-const memoryOnly = (form: OperandForm): boolean => form[0] === 'M';
-const registerOnly = (form: OperandForm): boolean => form[0] === 'R' || form[0] === 'U' || form[0] === 'N';
 
 /**
  * Decodes the instruction at `source[start]`, of which `available` bytes may be read, for the virtual address given. What is no
@@ -98,22 +139,35 @@ export function decode(
   ripLow: number,
   ripHigh: number,
 ): Instruction | typeof NEED_MORE {
+  const instruction = new Instruction(undefinedRow, raiseInvalid);
+  return decodeAt(instruction, source, start, available, ripLow, ripHigh) ? instruction : NEED_MORE;
+}
+
+/** As `decode`, into an instruction that exists (a new or reset one); false: NEED_MORE. */
+export function decodeAt(
+  instruction: Instruction,
+  source: Uint8Array,
+  start: number,
+  available: number,
+  ripLow: number,
+  ripHigh: number,
+): boolean {
+  if (plansByOpcode.length === 0) makePlans();
   bytes = source;
   position = start;
   limit = start + Math.min(available, MAXIMUM_LENGTH);
-  const instruction = new Instruction(undefinedRow, raiseInvalid);
   instruction.ripLow = ripLow;
   instruction.ripHigh = ripHigh;
   try {
     decodeInto(instruction, start);
   } catch (signal) {
     if (signal !== NEED_MORE) throw signal;
-    if (available < MAXIMUM_LENGTH) return NEED_MORE;
+    if (available < MAXIMUM_LENGTH) return false;
     instruction.row = undefinedRow;
     instruction.execute = raiseTooLong;
     instruction.length = MAXIMUM_LENGTH;
   }
-  return instruction;
+  return true;
 }
 
 function decodeInto(instruction: Instruction, start: number): void {
@@ -152,14 +206,14 @@ function decodeInto(instruction: Instruction, start: number): void {
   }
   const rexW = (rex & 8) !== 0;
   const mandatory = repeat === 0xf3 ? 'F3' : repeat === 0xf2 ? 'F2' : sizePrefix ? '66' : 'none';
-  const candidates = rowsByOpcode[(map << 8) | opcode];
+  const candidates = plansByOpcode[(map << 8) | opcode];
   let modrm = 0;
-  const hasModrm = candidates.length > 0 && candidates[0].modrm === true;
+  const hasModrm = candidates.length > 0 && candidates[0].hasModrm;
   if (hasModrm) modrm = next();
-  let row: InstructionRow | undefined;
-  for (const candidate of candidates) {
-    if (matches(candidate, mandatory, modrm, rexW)) {
-      row = candidate;
+  let plan: RowPlan | undefined;
+  for (let n = 0; n < candidates.length; n++) {
+    if (matches(candidates[n].row, mandatory, modrm, rexW)) {
+      plan = candidates[n];
       break;
     }
   }
@@ -170,24 +224,28 @@ function decodeInto(instruction: Instruction, start: number): void {
   instruction.opcode = opcode;
   instruction.modrm = modrm;
   instruction.segment = segment;
-  if (row === undefined) {
+  if (plan === undefined) {
     finish(instruction, start);
     bad(instruction);
     return;
   }
+  const { row } = plan;
   instruction.row = row;
   instruction.parameter = row.parameter ?? 0;
-  instruction.width = operandWidth(row, rexW, sizePrefix && row.prefix !== '66');
+  if (plan.width === Width.fixed) instruction.width = plan.fixedWidth;
+  else if (rexW) instruction.width = 8;
+  else if (plan.width === Width.byRexW) instruction.width = 4;
+  else instruction.width = sizePrefix && row.prefix !== '66' ? 2 : row.default64 === true ? 8 : 4;
 
   if (hasModrm) {
     setRegister(instruction, ((modrm >> 3) & 7) | ((rex & 4) << 1));
     if (modrm >= 0xc0) setRm(instruction, (modrm & 7) | ((rex & 1) << 3));
     else decodeAddress(instruction, modrm, rex);
-  } else if (row.operands.some((form) => form[0] === 'Z')) setRm(instruction, (opcode & 7) | ((rex & 1) << 3));
+  } else if (plan.registerInOpcode) setRm(instruction, (opcode & 7) | ((rex & 1) << 3));
 
-  decodeImmediates(instruction, row);
+  decodeImmediates(instruction, plan.follows);
   finish(instruction, start);
-  if (row.operands[0]?.[0] === 'J' || row.operands[1]?.[0] === 'J') {
+  if (plan.jumps) {
     const low = (instruction.nextLow + instruction.immediateLow) | 0;
     const carry = low >>> 0 < instruction.nextLow >>> 0 ? 1 : 0;
     instruction.immediateHigh = (instruction.nextHigh + instruction.immediateHigh + carry) | 0;
@@ -203,13 +261,10 @@ function decodeInto(instruction: Instruction, start: number): void {
   instruction.simpleAddress =
     instruction.addressIndex === ZERO && instruction.segment === ZERO && !instruction.address32;
 
-  const wrongKind = row.operands.some((form) =>
-    instruction.memory ? registerOnly(form) : memoryOnly(form) && hasModrm,
-  );
+  const wrongKind = instruction.memory ? plan.registerOnly : plan.memoryOnly;
   const wrongLock = instruction.lock && !(row.lockable === true && instruction.memory);
-  const selector = selectorFor(row.operation);
-  if (wrongKind || wrongLock || selector === undefined) bad(instruction);
-  else instruction.execute = selector(instruction);
+  if (wrongKind || wrongLock || plan.select === undefined) bad(instruction);
+  else instruction.execute = plan.select(instruction);
 }
 
 function finish(instruction: Instruction, start: number): void {
@@ -264,34 +319,32 @@ function decodeAddress(instruction: Instruction, modrm: number, rex: number): vo
   instruction.displacementHigh = displacement >> 31;
 }
 
-function decodeImmediates(instruction: Instruction, row: InstructionRow): void {
-  let first = true;
-  for (const form of row.operands) {
+function decodeImmediates(instruction: Instruction, follows: readonly number[]): void {
+  for (let n = 0; n < follows.length; n++) {
     let low = 0;
     let high = 0;
-    switch (form) {
-      case 'Ib':
-      case 'Jb':
+    switch (follows[n]) {
+      case Follows.byte:
         low = (next() << 24) >> 24;
         high = low >> 31;
         break;
-      case 'Iw':
+      case Follows.word:
         low = next();
         low |= next() << 8;
         break;
-      case 'Iz':
+      case Follows.z:
         if (instruction.width === 2) {
           low = next();
           low = ((low | (next() << 8)) << 16) >> 16;
         } else low = next32();
         high = low >> 31;
         break;
-      case 'Jz':
+      case Follows.jumpLong:
         // In 64-bit mode the displacement is 32 bit whatever the operand size (Intel; AMD takes 16 with prefix 66).
         low = next32();
         high = low >> 31;
         break;
-      case 'Iv':
+      case Follows.v:
         if (instruction.width === 8) {
           low = next32();
           high = next32();
@@ -307,19 +360,15 @@ function decodeImmediates(instruction: Instruction, row: InstructionRow): void {
           high = low >> 31;
         }
         break;
-      case 'Ob':
-      case 'Ov':
+      default:
         instruction.memory = true;
         instruction.displacementLow = next32();
         instruction.displacementHigh = instruction.address32 ? 0 : next32();
         continue;
-      default:
-        continue;
     }
-    if (first) {
+    if (n === 0) {
       instruction.immediateLow = low;
       instruction.immediateHigh = high;
-      first = false;
     } else instruction.immediate2 = low;
   }
 }
