@@ -153,8 +153,9 @@ export interface CompilerStatistics {
   /** Of these, what is held now. */
   liveRegions: number;
   liveCodeBytes: number;
-  /** Instructions that compiled code retired; the others were interpreted. */
+  /** Instructions that compiled code retired, and those that threaded code did; the others were interpreted. */
   instructions: number;
+  threadedInstructions: number;
   /** Times that compiled code left an instruction to the interpreter. */
   exits: number;
   /** Regions that the WebAssembly engine did not take: mistakes of the compiler, left to the interpreter. Tests want 0. */

@@ -319,3 +319,19 @@ test('E4: MOVSXD with a 16-bit operand reads two bytes, also the last two of a p
   expect(cpu.run(1)).toBe(TrapKind.budget);
   expect(cpu.readRegister(0)).toBe(0x11228001n);
 });
+
+test('E23: an access over the end of the canonical addresses is #GP (#SS by RSP), also if its first page is missing', () => {
+  const { cpu } = machine;
+  // mov eax,[rdi]; mov ax,[rdi]; add [rdi],ax; mov eax,[rsp]
+  for (const [code, register, vector] of [
+    ['8b07', 7, 13],
+    ['668b07', 7, 13],
+    ['660107', 7, 13],
+    ['8b0424', 4, 12],
+  ] as const) {
+    enterUser(code);
+    cpu.writeRegister(register, 0x7fff_ffff_ffffn);
+    cpu.run(1);
+    expect([code, cpu.trapVector]).toEqual([code, vector]);
+  }
+});

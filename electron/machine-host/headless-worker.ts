@@ -119,6 +119,7 @@ function figuresOf(session: Session): RunFigures {
     jitCompileMs: compiler.compileMillis,
     jitInstructions: compiler.instructions,
     jitExits: compiler.exits,
+    threadedInstructions: compiler.threadedInstructions,
     jitRefused: compiler.refused,
     ...counters,
     bootServiceCallsAfterExit: machine.bootServiceCallsAfterExit,

@@ -69,6 +69,8 @@ export interface RunFigures {
   /** Instructions that compiled code retired, and how often it left one to the interpreter. */
   jitInstructions: number;
   jitExits: number;
+  /** Instructions that threaded code retired. */
+  threadedInstructions: number;
   jitRefused: number;
   jitCodeBytes: number;
   /** What of it was held at the end. */

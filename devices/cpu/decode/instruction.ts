@@ -85,4 +85,26 @@ export class Instruction {
     this.rmWord = VOID;
     this.regWord = VOID;
   }
+
+  /** As new, for another decoding: all that the decoder does not always set. */
+  reset(): void {
+    this.address32 = false;
+    this.lock = false;
+    this.memory = false;
+    this.reg = 0;
+    this.rm = 0;
+    this.regWord = VOID;
+    this.rmWord = VOID;
+    this.regByte = 0;
+    this.rmByte = 0;
+    this.base = ZERO;
+    this.addressIndex = ZERO;
+    this.scale = 0;
+    this.displacementLow = 0;
+    this.displacementHigh = 0;
+    this.stackSegment = false;
+    this.immediateLow = 0;
+    this.immediateHigh = 0;
+    this.immediate2 = 0;
+  }
 }

@@ -2,6 +2,9 @@
 //
 //   lookup(RIP) -> direct-mapped cache (key still valid?) -> page by physical address -> block by virtual address -> decode
 //
+// With a compiler there is threaded code too (../threaded), found the same way: most blocks exist only as that, and are decoded into
+// instructions when they become hot; instructions that need the interpreter are decoded one by one (`single`).
+//
 // Invariants: a page that has blocks has holdsCode = 1, so that every write to it is noticed: by this CPU at the store, by others
 // through codeWriteCount at the next run(). A block lies in one physical page, except that its only instruction may reach into the
 // next virtual page: then the block names a second physical page. A block may run only while its key equals core.fetchKey.
@@ -11,6 +14,7 @@ import { decode, MAXIMUM_LENGTH, NEED_MORE } from '../decode/decoder.ts';
 import type { Instruction } from '../decode/instruction.ts';
 import type { CompiledCode } from '../jit/jit.ts';
 import { addressKey, Ending, endingOf } from '../jit/region.ts';
+import type { ThreadedCode } from '../threaded/threaded-code.ts';
 import type { CpuCore } from './core.ts';
 
 /** Longer runs are cut, so that decoding ahead stays cheap. */
@@ -32,8 +36,10 @@ export class Block {
   /** Physical page of the part beyond the page boundary, -1 if none. */
   readonly secondPage: number;
   readonly firstPage: number;
-  /** How often it was interpreted (while there is a compiler). */
+  /** How often it ran without being compiled (while there is a compiler). */
   count = 0;
+  /** It is to be compiled. */
+  waiting = false;
   /** How often its region was compiled anew. */
   recompilations = 0;
   /** Its region may keep pages in locals. */
@@ -65,6 +71,10 @@ export class Block {
 /** The blocks of one physical page, by virtual address (upper word x 2^32 + lower: exact, addresses have 48 bits). */
 class CodePage {
   readonly blocks = new Map<number, Block>();
+  /** Blocks of one instruction. */
+  readonly singles = new Map<number, Block>();
+  /** Headers of threaded code. */
+  readonly threaded = new Map<number, number>();
   readonly generation: number;
   constructor(generation: number) {
     this.generation = generation;
@@ -77,6 +87,8 @@ export class BlockCache {
   private readonly pages = new Map<number, CodePage>();
   private instructions = 0;
   private readonly straddle = new Uint8Array(2 * MAXIMUM_LENGTH);
+  /** Set by the compiler. */
+  threaded: ThreadedCode | null = null;
   /** The blocks of a physical page (-1: of all pages) are about to go. */
   onDrop: (page: number) => void = () => {};
 
@@ -103,14 +115,48 @@ export class BlockCache {
     return block;
   }
 
-  /** The block at an address, if it was decoded and could be fetched without changing anything. */
+  /** The instruction at an address as a block of its own. Raises as `find`. */
+  single(ripLow: number, ripHigh: number): Block {
+    const block = this.search(ripLow, ripHigh, true);
+    block.key = this.core.fetchKey;
+    return block;
+  }
+
+  /**
+   * The block at an address, if it ran and could be fetched without changing anything. Of one that exists as threaded code only, the
+   * instructions are decoded now.
+   */
   known(ripLow: number, ripHigh: number): Block | undefined {
     const physical = this.core.mmu.peekFetch(ripLow, ripHigh);
     if (physical < 0) return undefined;
     const page = physical >>> PAGE_SHIFT;
     const owner = this.pages.get(page);
     if (owner === undefined || owner.generation !== this.core.memory.codeGeneration[page]) return undefined;
-    return owner.blocks.get(addressKey(ripLow, ripHigh));
+    const address = addressKey(ripLow, ripHigh);
+    let block = owner.blocks.get(address);
+    const header = owner.threaded.get(address) ?? 0;
+    if (header === 0 || this.threaded === null) return block;
+    if (block === undefined) {
+      block = this.decodeBlock(ripLow, ripHigh, physical, MAXIMUM_BLOCK);
+      owner.blocks.set(address, block);
+      this.instructions += block.code.length;
+    }
+    if (block.count >= 0) block.count = Math.max(0, this.threaded.runs(header));
+    if (block.endsIndirect) this.threaded.targets(header, (low, high) => block.noteTarget(low, high));
+    return block;
+  }
+
+  /** The header of the threaded code at an address, written if need be; 0 = there can be none. Raises as `find`. */
+  findThreaded(threaded: ThreadedCode, ripLow: number, ripHigh: number): number {
+    const physical = this.translate(ripLow, ripHigh);
+    const page = physical >>> PAGE_SHIFT;
+    const address = addressKey(ripLow, ripHigh);
+    const known = this.current(page)?.threaded.get(address);
+    if (known !== undefined) return known;
+    if (threaded.isFull) this.drop(-1);
+    const header = threaded.write(physical, ripLow, ripHigh);
+    this.own(page).threaded.set(address, header);
+    return header;
   }
 
   /** Drops the blocks of a page (-1: of all pages). */
@@ -120,11 +166,16 @@ export class BlockCache {
     if (page < 0) {
       for (const number of this.pages.keys()) memory.holdsCode[number] = 0;
       this.pages.clear();
+      this.threaded?.clear();
       this.cache.fill(undefined);
       this.instructions = 0;
     } else {
       const owner = this.pages.get(page);
-      if (owner !== undefined) for (const block of owner.blocks.values()) this.instructions -= block.code.length;
+      if (owner !== undefined) {
+        for (const block of owner.blocks.values()) this.instructions -= block.code.length;
+        this.instructions -= owner.singles.size;
+        if (owner.threaded.size > 0) this.threaded?.invalidate();
+      }
       this.pages.delete(page);
       memory.holdsCode[page] = 0;
     }
@@ -163,21 +214,28 @@ export class BlockCache {
     return owner;
   }
 
-  private search(ripLow: number, ripHigh: number): Block {
-    const core = this.core;
-    const physical = core.translateFetch(ripLow, ripHigh);
-    if (physical >= core.memory.sizeBytes) core.raiseInvalidOpcode();
+  /** Physical address for a fetch, in RAM. Raises #PF, #GP, #UD. */
+  private translate(ripLow: number, ripHigh: number): number {
+    const physical = this.core.translateFetch(ripLow, ripHigh);
+    if (physical >= this.core.memory.sizeBytes) this.core.raiseInvalidOpcode();
+    return physical;
+  }
+
+  private search(ripLow: number, ripHigh: number, single = false): Block {
+    const physical = this.translate(ripLow, ripHigh);
     const page = physical >>> PAGE_SHIFT;
     const address = addressKey(ripLow, ripHigh);
-    const known = this.current(page)?.blocks.get(address);
+    const owner = this.current(page);
+    const known = (single ? owner?.singles : owner?.blocks)?.get(address);
     if (known !== undefined) {
       if (known.secondPage < 0) return known;
       const second = this.secondPage(ripLow, ripHigh);
       if (second === known.secondPage && this.current(second) !== undefined) return known;
     }
     if (this.instructions > MAXIMUM_INSTRUCTIONS) this.drop(-1);
-    const block = this.decodeBlock(ripLow, ripHigh, physical);
-    this.own(page).blocks.set(address, block);
+    const block = this.decodeBlock(ripLow, ripHigh, physical, single ? 1 : MAXIMUM_BLOCK);
+    const target = this.own(page);
+    (single ? target.singles : target.blocks).set(address, block);
     if (block.secondPage >= 0) this.own(block.secondPage);
     this.instructions += block.code.length;
     return block;
@@ -185,20 +243,17 @@ export class BlockCache {
 
   /** Physical page after the one of an address, for a fetch. */
   private secondPage(ripLow: number, ripHigh: number): number {
-    const core = this.core;
     const low = ((ripLow & -PAGE_BYTES) + PAGE_BYTES) | 0;
-    const physical = core.translateFetch(low, low === 0 ? (ripHigh + 1) | 0 : ripHigh);
-    if (physical >= core.memory.sizeBytes) core.raiseInvalidOpcode();
-    return physical >>> PAGE_SHIFT;
+    return this.translate(low, low === 0 ? (ripHigh + 1) | 0 : ripHigh) >>> PAGE_SHIFT;
   }
 
-  private decodeBlock(ripLow: number, ripHigh: number, physical: number): Block {
+  private decodeBlock(ripLow: number, ripHigh: number, physical: number, most: number): Block {
     const core = this.core;
     const code: Instruction[] = [];
     const page = physical >>> PAGE_SHIFT;
     let at = physical;
     let low = ripLow;
-    while (code.length < MAXIMUM_BLOCK) {
+    while (code.length < most) {
       const available = PAGE_BYTES - (at & 0xfff);
       const instruction = decode(core.ram, at, available, low, ripHigh);
       if (instruction === NEED_MORE) {

@@ -316,8 +316,16 @@ export class CpuCore {
     return -1;
   }
 
+  /** Raises #GP for an access that begins below the gap of addresses that are not canonical and ends in it, before any #PF. */
+  private checkEnd(low: number, high: number, bytes: number): void {
+    if (high !== 0x7fff || low >>> 0 <= -bytes >>> 0) return;
+    this.nonCanonical = true;
+    this.raiseGeneralProtection();
+  }
+
   /** Raises what a write of `bytes` bytes would raise; changes nothing that a program can see. */
   probeWrite(low: number, high: number, bytes: number): void {
+    if ((low & 0xfff) > PAGE_BYTES - bytes) this.checkEnd(low, high, bytes);
     this.translateWrite(low, high);
     if ((low & 0xfff) > PAGE_BYTES - bytes) {
       const end = (low + bytes - 1) | 0;
@@ -325,6 +333,7 @@ export class CpuCore {
     }
   }
   probeRead(low: number, high: number, bytes: number): void {
+    if ((low & 0xfff) > PAGE_BYTES - bytes) this.checkEnd(low, high, bytes);
     this.translateRead(low, high);
     if ((low & 0xfff) > PAGE_BYTES - bytes) {
       const end = (low + bytes - 1) | 0;
@@ -354,8 +363,8 @@ export class CpuCore {
   }
   /** Unsigned. */
   load16(low: number, high: number): number {
-    const physical = this.translateRead(low, high);
     if ((low & 0xfff) <= PAGE_BYTES - 2) {
+      const physical = this.translateRead(low, high);
       if (physical < this.memory.sizeBytes) return this.ramView.getUint16(physical, true);
       return this.busRead(physical, 2) & 0xffff;
     }

@@ -1,7 +1,7 @@
 // The loop of the reference interpreter: find a block, run it, count, trap.
 
 import { TrapKind } from '../../contract/cpu.ts';
-import type { Jit } from '../jit/jit.ts';
+import { type Jit, Then } from '../jit/jit.ts';
 import { DR6, FLAGS, RIP_HIGH, RIP_LOW, TLB_HITS } from '../state-layout.ts';
 import type { Block, BlockCache } from './blocks.ts';
 import { type CpuCore, faultSignal, Vector } from './core.ts';
@@ -33,53 +33,45 @@ export function run(core: CpuCore, blocks: BlockCache, jit: Jit | null, budget: 
 function runBlocks(core: CpuCore, blocks: BlockCache, jit: Jit | null, limit: number): void {
   const w = core.words;
   let block: Block | null = null;
-  /** Compiled code has stopped at an instruction that it cannot execute. */
-  let interpretNext = false;
-  let first = true;
   core.block = null;
   do {
+    if (jit?.isReady === true) {
+      core.block = null;
+      block = null;
+      const then = jit.advance(limit - core.instructionCount);
+      if (then === Then.goOn || core.instructionCount >= limit) continue;
+      if (then === Then.interpretOne) block = blocks.single(w[RIP_LOW], w[RIP_HIGH]);
+    }
     // Most jumps of a tight loop lead to its start.
     if (block === null || block.ripLow !== w[RIP_LOW] || block.ripHigh !== w[RIP_HIGH] || block.key !== core.fetchKey) {
       core.block = null;
       block = blocks.find(w[RIP_LOW], w[RIP_HIGH]);
-      core.block = block;
     }
-    if (jit !== null) {
-      // Where a run happens to begin is no sign of a hot place: the last one may have ended in the middle of a block.
-      if (block.compiled === null && (!first || jit.threshold === 0)) jit.noteRun(block);
-      first = false;
-      const { compiled } = block;
-      if (compiled !== null && !interpretNext) {
-        const room = limit - core.instructionCount;
-        if (room >= compiled.minimumLeft && jit.usable(compiled)) {
-          core.block = null;
-          block = null;
-          interpretNext = jit.enter(compiled, room);
-          continue;
-        }
-      }
-      interpretNext = false;
-    }
-    const code = block.code;
-    const length = code.length;
-    const left = limit - core.instructionCount;
-    core.blockEnd = Math.min(left, length);
-    let done = 0;
-    while (done < core.blockEnd) {
-      const instruction = code[done];
-      core.done = done;
-      instruction.execute(core, instruction);
-      done++;
-    }
-    if (done < length || !block.endsWithJump) {
-      const last = code[done - 1];
-      w[RIP_LOW] = last.nextLow;
-      w[RIP_HIGH] = last.nextHigh;
-    }
-    core.instructionCount += done;
-    core.done = 0;
-    if (jit !== null && block.endsIndirect && done === length) block.noteTarget(w[RIP_LOW], w[RIP_HIGH]);
+    core.block = block;
+    runBlock(core, block, limit);
   } while (core.exit < 0 && core.instructionCount < limit && (w[FLAGS] & TF) === 0);
+}
+
+/** Runs a block once, as far as the limit allows. */
+function runBlock(core: CpuCore, block: Block, limit: number): void {
+  const w = core.words;
+  const { code } = block;
+  const { length } = code;
+  core.blockEnd = Math.min(limit - core.instructionCount, length);
+  let done = 0;
+  while (done < core.blockEnd) {
+    const instruction = code[done];
+    core.done = done;
+    instruction.execute(core, instruction);
+    done++;
+  }
+  if (done < length || !block.endsWithJump) {
+    const last = code[done - 1];
+    w[RIP_LOW] = last.nextLow;
+    w[RIP_HIGH] = last.nextHigh;
+  }
+  core.instructionCount += done;
+  core.done = 0;
 }
 
 function runSlice(core: CpuCore, blocks: BlockCache, jit: Jit | null, end: number): TrapKind {

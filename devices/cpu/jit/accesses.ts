@@ -90,6 +90,11 @@ export class Accesses extends Exits {
     this.options = options;
   }
 
+  /** Pushes the immediate operand, sign-extended. */
+  pushImmediate(i: Instruction): void {
+    this.code.i64Pair(i.immediateLow, i.immediateHigh);
+  }
+
   /** Pushes the effective address without segment (LEA). */
   pushOffset(i: Instruction): void {
     const { code } = this;
@@ -119,7 +124,7 @@ export class Accesses extends Exits {
   }
 
   /** Pushes the linear address of the memory operand. */
-  private pushAddress(i: Instruction): void {
+  protected pushAddress(i: Instruction): void {
     this.pushOffset(i);
     this.addSegment(i.segment);
   }
@@ -208,7 +213,7 @@ export class Accesses extends Exits {
     this.addSegment(segment);
   }
 
-  private accessAt(
+  protected accessAt(
     key: string,
     address: BlockAddress | null,
     displacement: number,

@@ -13,11 +13,11 @@
 // longest way to the next such place still fits, the function is left, and the interpreter runs up to the exact instruction.
 
 import type { Instruction } from '../decode/instruction.ts';
-import { MXCSR, RIP_LOW } from '../state-layout.ts';
+import { RIP_LOW } from '../state-layout.ts';
 import type { AccessGroup } from './accesses.ts';
 import { arithmeticEmitters } from './emit-arithmetic.ts';
-import { pushCondition, pushZero } from './emit-conditions.ts';
 import { floatEmitters } from './emit-float.ts';
+import { moveStack, pushJumpCondition, pushNotCanonical, pushReturnAddress } from './emit-jumps.ts';
 import { moveEmitters } from './emit-moves.ts';
 import { multiplyEmitters } from './emit-multiply.ts';
 import { shiftEmitters } from './emit-shifts.ts';
@@ -26,12 +26,13 @@ import { type FlagState, flagsMoved, mergedFlags, sameFlags, UNKNOWN_FLAGS } fro
 import { KIND_DYNAMIC } from './flag-kinds.ts';
 import { type FlowStructure, structureFlow } from './flow.ts';
 import type { JumpTable } from './jump-table.ts';
-import type { Emitter } from './place.ts';
+import { type Emitter, RSP } from './place.ts';
 import { Ending, type Region, type RegionBlock, type RegionTarget } from './region.ts';
 import { type BlockPlan, type ExitRecord, Translator, type TranslatorOptions } from './translator.ts';
-import { type Code, type FunctionBody, I32, I64, NO_RESULT, Op, V128 } from './wasm.ts';
+import { type FunctionBody, I32, I64, NO_RESULT, Op, V128 } from './wasm.ts';
 
-const emitters: ReadonlyMap<string, Emitter> = new Map(
+/** By operation. */
+export const emitters: ReadonlyMap<string, Emitter> = new Map(
   Object.entries({
     ...arithmeticEmitters,
     ...moveEmitters,
@@ -67,9 +68,6 @@ interface Label {
   readonly kind: 'loop' | 'block' | 'other';
   readonly node: number;
 }
-
-const RSP = 4;
-const RCX = 1;
 
 /** Compiles a region of at least one instruction. */
 export function compileRegion(region: Region, options: CompileOptions): CompiledRegion {
@@ -143,7 +141,6 @@ class RegionCompiler {
     code.get(result);
 
     const whole = t.prologue();
-    if (t.usesFloat) this.loadFloatMode(whole);
     whole.append(code.bytes.subarray(0, code.length));
     return {
       body: { locals: t.locals, code: whole.bytes.slice(0, whole.length) },
@@ -151,17 +148,6 @@ class RegionCompiler {
       minimumLeft: this.distance[0],
       usesXmm: t.locals.includes(V128),
     };
-  }
-
-  /** floatSlow = MXCSR is not "nearest, all masked, no DAZ, PE set". */
-  private loadFloatMode(target: Code): void {
-    this.t.loadWord(target, MXCSR, this.t.floatSlow);
-    target.get(this.t.floatSlow);
-    target.i32(0x7fe0);
-    target.op(Op.i32And);
-    target.i32(0x1fa0);
-    target.op(Op.i32Ne);
-    target.set(this.t.floatSlow);
   }
 
   // ------------------------------------------------------------------------------------------------ analysis
@@ -420,9 +406,9 @@ class RegionCompiler {
       return;
     }
     if (block.ending === Ending.call) {
-      this.pushReturnAddress(i);
+      pushReturnAddress(t, () => code.i64Pair(i.nextLow, i.nextHigh));
     } else if (block.ending === Ending.conditional) {
-      this.pushJumpCondition(i);
+      pushJumpCondition(t, i);
       if (planning) {
         code.op(Op.drop);
         return;
@@ -445,54 +431,6 @@ class RegionCompiler {
     this.branchOrLeave(node, block.taken, i.immediateLow, i.immediateHigh);
   }
 
-  private pushJumpCondition(i: Instruction): void {
-    const { t } = this;
-    const { code } = t;
-    const operation = i.row.operation;
-    if (operation === 'jcc') {
-      pushCondition(t, i.parameter);
-      return;
-    }
-    if (operation !== 'jrcxz') {
-      // LOOPE and LOOPNE look at ZF, which the count does not touch.
-      t.getGeneral(RCX);
-      code.i64(1);
-      code.op(Op.i64Sub);
-      if (i.address32) {
-        code.op(Op.i32WrapI64);
-        code.op(Op.i64ExtendI32U);
-      }
-      t.setGeneral(RCX);
-    }
-    t.getGeneral(RCX);
-    if (i.address32) {
-      code.op(Op.i32WrapI64);
-      code.op(Op.i32Eqz);
-    } else code.op(Op.i64Eqz);
-    if (operation === 'jrcxz') return;
-    code.op(Op.i32Eqz);
-    if (operation === 'loop') return;
-    pushZero(t);
-    if (operation === 'loopne') code.op(Op.i32Eqz);
-    code.op(Op.i32And);
-  }
-
-  private pushReturnAddress(i: Instruction): void {
-    const { t } = this;
-    const { code } = t;
-    const at = t.accessRegister(RSP, -8, 8, true);
-    code.get(at.host);
-    code.i64Pair(i.nextLow, i.nextHigh);
-    t.storePushed(8, at);
-    this.moveStack(-8);
-  }
-  private moveStack(bytes: number): void {
-    this.t.getGeneral(RSP);
-    this.t.code.i64(bytes);
-    this.t.code.op(Op.i64Add);
-    this.t.setGeneralOffset(RSP, RSP, bytes);
-  }
-
   /** RET, and JMP and CALL through register or memory. */
   private emitIndirect(node: number, block: RegionBlock, i: Instruction, planning: boolean): void {
     const { t } = this;
@@ -507,13 +445,7 @@ class RegionCompiler {
     // A target that is not canonical faults before anything changes. Known targets are canonical: where nothing is stored, only
     // unknown ones are looked at.
     const refuseBadTarget = (undo: () => void): void => {
-      code.get(target);
-      code.i64(16);
-      code.op(Op.i64Shl);
-      code.i64(16);
-      code.op(Op.i64ShrS);
-      code.get(target);
-      code.op(Op.i64Ne);
+      pushNotCanonical(t, target);
       this.open(Op.if, { kind: 'other', node: -1 });
       undo();
       code.i32(badTarget);
@@ -522,10 +454,10 @@ class RegionCompiler {
     };
     const badTarget = t.exitHere();
     const dropped = 8 + (i.immediateLow & 0xffff);
-    if (operation === 'ret') this.moveStack(dropped);
+    if (operation === 'ret') moveStack(t, dropped);
     else if (operation === 'callIndirect') {
       refuseBadTarget(() => {});
-      this.pushReturnAddress(i);
+      pushReturnAddress(t, () => code.i64Pair(i.nextLow, i.nextHigh));
     }
     if (planning) return;
 
@@ -547,7 +479,7 @@ class RegionCompiler {
           this.close();
         }
       }
-    if (operation === 'ret') refuseBadTarget(() => this.moveStack(-dropped));
+    if (operation === 'ret') refuseBadTarget(() => moveStack(t, -dropped));
     else if (operation === 'jmpIndirect') refuseBadTarget(() => {});
     code.i32(0);
     code.get(target);

@@ -15,8 +15,8 @@ const move: Emitter = (t, i) => {
       pushImmediate(t, i);
       t.storePushed(width, target.memory);
     } else {
-      if (width === 8) pushImmediate(t, i);
-      else t.code.i32(i.immediateLow);
+      pushImmediate(t, i);
+      if (width !== 8) t.code.op(Op.i32WrapI64);
       t.setRegister(width, target.number, target.byte);
     }
     return true;

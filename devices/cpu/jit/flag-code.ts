@@ -65,8 +65,8 @@ export class FlagCode extends Registers {
   /** Of the operation before an increment or decrement: operands and kind (flag-kinds.ts). */
   readonly previousA = this.newLocal(I64);
   readonly previousB = this.newLocal(I64);
-  private readonly previousKindLocal = this.newLocal(I32);
-  private usesPrevious = false;
+  protected readonly previousKindLocal = this.newLocal(I32);
+  protected usesPrevious = false;
   /** Compile-time knowledge of the flags. */
   kind: number = KIND_DYNAMIC;
   previousKind: number = KIND_DYNAMIC;

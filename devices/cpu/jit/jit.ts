@@ -1,7 +1,10 @@
 // The compiler's engine room: which blocks are hot, what is compiled, when compiled code may run, and what happens when it stops.
 //
 //   block ran COMPILE_THRESHOLD times ─► queue ─► (a few together) region ─► compiler ─► module ─► function number, dispatch cache
-//   engine.ts finds a block with compiled code ─► enter() ─► dispatcher ─► regions … ─► an exit ─► RIP, count and flags for the interpreter
+//   engine.ts ─► advance() ─► dispatcher ─► regions, threaded code … ─► an exit ─► RIP, count and flags for the interpreter
+//
+// What is not compiled runs as threaded code (../threaded). With a threshold of 0 there is none: every block is compiled before it
+// first runs, which is for tests.
 //
 // Invariants: compiled code runs in ring 3 only, and only while the pages it was made from are mapped as they were (checked once per
 // fetchKey by a walk that changes nothing: pages whose A bit is not set are left to the interpreter, which sets it). Code pages have
@@ -13,8 +16,10 @@ import type { CompilerStatistics } from '../../contract/cpu.ts';
 import type { Block, BlockCache } from '../interpreter/blocks.ts';
 import { type CpuCore, faultSignal, Vector } from '../interpreter/core.ts';
 import { CR0, CR4, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, RIP_HIGH, RIP_LOW } from '../state-layout.ts';
+import { Answer, HEADER_BYTES, HEADER_COUNT, RECORD_BYTES, RECORD_RIP } from '../threaded/layout.ts';
+import { ThreadedCode } from '../threaded/threaded-code.ts';
 import { type CompiledRegion, compileRegion } from './compiler.ts';
-import { Dispatcher, MEMORY_PAGE_BYTES } from './dispatcher.ts';
+import { Dispatcher, MEMORY_PAGE_BYTES, regionImports } from './dispatcher.ts';
 import { adoptFlags, KIND_DYNAMIC, offerFlags, settleFlags } from './flag-kinds.ts';
 import { fetchSource } from './flag-sources.ts';
 import { JumpTableArea } from './jump-table.ts';
@@ -26,12 +31,17 @@ import {
   JIT_REFILLS,
   JIT_RUNS,
   MAXIMUM_FUNCTIONS,
+  THREADED_AT,
+  THREADED_COUNT,
+  THREADED_EPOCH,
+  THREADED_GENERATION,
+  THREADED_HEADER,
 } from './layout.ts';
 import { addressKey, growRegion, type Region } from './region.ts';
 import type { ExitRecord } from './translator.ts';
-import { encodeModule, I32, type ImportedFunction } from './wasm.ts';
+import { encodeModule, I32 } from './wasm.ts';
 
-export const DEFAULT_COMPILE_THRESHOLD = 50;
+export const DEFAULT_COMPILE_THRESHOLD = 500;
 /** A module costs a fixed time: regions wait for company, but not longer than so many instructions. */
 const QUEUE_LENGTH = 12;
 const QUEUE_INSTRUCTIONS = 20_000;
@@ -53,6 +63,22 @@ const MERGE_AFTER_RUNS = 100_000;
 const BUSY_RUNS = 5_000;
 /** WebAssembly bytes held at most; then all is dropped, and what is still hot compiled anew. */
 const CODE_BUDGET_BYTES = 48 * 1024 * 1024;
+
+/** A hot block of threaded code that waits to be compiled is looked at again after so many runs. */
+const RUNS_WHILE_WAITING = 10;
+/** As threshold of threaded code: never. */
+const NEVER = 0x7fff_ffff;
+
+/** What the engine does after compiled and threaded code have stopped. */
+export const Then = {
+  /** Goes on at RIP as it likes. */
+  goOn: 0,
+  /** The interpreter executes the instruction at RIP. */
+  interpretOne: 1,
+  /** The interpreter takes the rest: a block is longer than what is left. */
+  interpret: 2,
+} as const;
+export type Then = (typeof Then)[keyof typeof Then];
 
 /** Answers of a region that are no exit numbers. */
 const FAULT = -1;
@@ -97,12 +123,6 @@ interface Compilation {
   readonly region: CompiledRegion;
 }
 
-const imports: readonly ImportedFunction[] = [
-  { name: 'execute', type: { parameters: [I32], results: [I32] } },
-  { name: 'flags', type: { parameters: [], results: [I32] } },
-  { name: 'string', type: { parameters: [I32], results: [I32] } },
-];
-
 /** The figures before anything was compiled. */
 export function noCompilation(): CompilerStatistics {
   return {
@@ -111,6 +131,7 @@ export function noCompilation(): CompilerStatistics {
     liveRegions: 0,
     liveCodeBytes: 0,
     instructions: 0,
+    threadedInstructions: 0,
     exits: 0,
     refused: 0,
     compileMillis: 0,
@@ -126,6 +147,7 @@ export class Jit {
   private readonly blocks: BlockCache;
   private readonly stopwatch: (() => number) | null;
   private readonly dispatcher: Dispatcher;
+  private readonly threaded: ThreadedCode | null;
   private readonly tables: JumpTableArea;
   private readonly environment: {
     memory: WebAssembly.Memory;
@@ -138,6 +160,8 @@ export class Jit {
   private readonly byPage = new Map<number, Set<CompiledCode>>();
   private readonly queue: Block[] = [];
   private readonly ungrouped = new Set<number>();
+  /** The region that ran last; it may have been retired since. */
+  private stoppedIn: CompiledCode | null = null;
   /** Where the last call of an interpreter's handler ended the run. */
   private stopped: ExitRecord | null = null;
   /** Instructions that the present run may take. */
@@ -148,7 +172,7 @@ export class Jit {
     this.blocks = blocks;
     this.threshold = threshold;
     this.stopwatch = stopwatch;
-    this.dispatcher = new Dispatcher(core.memory);
+    this.dispatcher = new Dispatcher(core.memory, Math.min(threshold, NEVER));
     this.dispatcher.forget();
     this.tables = new JumpTableArea(core.memory);
     this.environment = {
@@ -157,31 +181,26 @@ export class Jit {
       flags: () => settleFlags(core),
       string: (exit: number) => this.executeString(exit),
     };
+    this.threaded = threshold === 0 ? null : new ThreadedCode(core, this.dispatcher, this.environment);
+    blocks.threaded = this.threaded;
     blocks.onDrop = (page) => this.drop(page);
   }
 
   // ---------------------------------------------------------------------------------------------- compiling
 
-  /** A block without compiled code is about to be interpreted. */
-  noteRun(block: Block): void {
-    if (block.count++ === this.threshold) {
-      this.request(block);
-      if (this.threshold === 0) this.compileAt = 0;
-    }
-    if (this.core.instructionCount >= this.compileAt) this.compileQueue();
-  }
-
   /** A block has become hot. */
-  request(block: Block): void {
-    if (block.secondPage >= 0) return;
+  private request(block: Block): void {
+    if (block.secondPage >= 0 || block.waiting) return;
+    block.waiting = true;
     this.queue.push(block);
     if (this.queue.length >= QUEUE_LENGTH) this.compileAt = 0;
     else this.compileAt = Math.min(this.compileAt, this.core.instructionCount + QUEUE_INSTRUCTIONS);
   }
 
   /** Compiles what waits. */
-  compileQueue(): void {
+  private compileQueue(): void {
     const started = this.stopwatch?.() ?? 0;
+    for (const block of this.queue) block.waiting = false;
     const waiting = this.queue.splice(0).filter((block) => block.compiled === null);
     this.compileAt = Number.POSITIVE_INFINITY;
     if (
@@ -256,6 +275,7 @@ export class Jit {
 
   /** Compiles an entry's region anew, with what has been learnt. */
   private recompile(code: CompiledCode): void {
+    if (code.entry.compiled !== code) return;
     code.entry.recompilations++;
     this.retire(code);
     this.core.invalidateFetches();
@@ -308,7 +328,7 @@ export class Jit {
     const bytes = encodeModule({
       memoryPages: (memory.sizeBytes + HOST_AREA_BYTES) / MEMORY_PAGE_BYTES,
       tableSize: 0,
-      imports,
+      imports: regionImports,
       type: { parameters: [], results: [I32] },
       functions: compilations.map(({ region }) => region.body),
     });
@@ -355,6 +375,7 @@ export class Jit {
       this.freeNumbers = [];
       this.tables.clear();
       this.dispatcher.forget();
+      for (const block of this.queue) block.waiting = false;
       this.queue.length = 0;
       this.compileAt = Number.POSITIVE_INFINITY;
       return;
@@ -382,70 +403,178 @@ export class Jit {
 
   // -------------------------------------------------------------------------------------------------- running
 
-  /** True if the code may run now. */
-  usable(code: CompiledCode): boolean {
+  /** Compiled and threaded code are for ring 3, and SSE must be usable: CR0.EM, CR0.TS, CR4.OSFXSR. */
+  get isReady(): boolean {
+    const { core } = this;
+    return (core.fetchKey & 1) !== 0 && (core.words[CR0] & 0xc) === 0 && (core.words[CR4] & 0x200) !== 0;
+  }
+
+  /** True if the code may run now, under the present mapping. */
+  private usable(code: CompiledCode): boolean {
     const { core } = this;
     if (code.key === core.fetchKey) return true;
     if (code.badKey === core.fetchKey) return false;
-    // SSE must be usable: CR0.EM, CR0.TS, CR4.OSFXSR. Ring 0 is the interpreter's.
-    const good =
-      (core.fetchKey & 1) !== 0 &&
-      (core.words[CR0] & 0xc) === 0 &&
-      (core.words[CR4] & 0x200) !== 0 &&
-      code.pages.every(({ virtual, physical }) => this.physicalPage(virtual) === physical);
+    const good = code.pages.every(({ virtual, physical }) => this.physicalPage(virtual) === physical);
     if (good) code.key = core.fetchKey;
     else code.badKey = core.fetchKey;
     return good;
   }
 
   /**
-   * Runs compiled code from `code`'s entry (RIP is there) until it stops, for at most `left` instructions. RIP, flags and
-   * core.instructionCount are right afterwards. True: the instruction at RIP is the interpreter's to execute. Raises faults.
+   * Runs compiled and threaded code from RIP until it stops, for at most `left` instructions. RIP, flags and core.instructionCount are
+   * right afterwards. Raises faults. Only while `isReady`.
    */
-  enter(code: CompiledCode, left: number): boolean {
+  advance(left: number): Then {
+    const { core, threaded } = this;
+    const w = core.words;
+    const end = core.instructionCount + left;
+    let once = 0;
+    for (;;) {
+      if (core.instructionCount >= this.compileAt) this.compileQueue();
+      if (threaded === null && !this.enterBlock(left)) return Then.interpret;
+      const answer = this.run(end - core.instructionCount, once);
+      once = 0;
+      switch (answer) {
+        case 0:
+          adoptFlags(core);
+          if (core.instructionCount >= end) return Then.goOn;
+          if (threaded === null) return Then.goOn;
+          if (!this.enterThreaded(threaded)) return Then.interpretOne;
+          break;
+        case Answer.hot:
+          adoptFlags(core);
+          once = w[THREADED_HEADER];
+          this.enterHot(threaded as ThreadedCode, once);
+          break;
+        case Answer.budget:
+          adoptFlags(core);
+          // It was the run that was short, not what is left.
+          if (w[JIT_LEFT] < end - core.instructionCount) break;
+          return Then.interpret;
+        case Answer.interpret:
+          this.stopThreaded(threaded as ThreadedCode);
+          return Then.interpretOne;
+        default:
+          return this.afterExit(answer);
+      }
+    }
+  }
+
+  /** One run of the dispatcher, counted. */
+  private run(left: number, once: number): number {
     const { core } = this;
     const w = core.words;
-    const { entry } = code;
-    this.dispatcher.remember(entry.ripLow, entry.ripHigh, core.fetchKey, code.number);
     offerFlags(core);
-    const run = Math.min(left, LONGEST_RUN);
-    this.granted = run;
-    w[JIT_LEFT] = run;
+    const granted = Math.min(left, LONGEST_RUN);
+    this.granted = granted;
+    w[JIT_LEFT] = granted;
+    w[THREADED_COUNT] = 0;
+    if (this.threaded !== null) w[THREADED_EPOCH] = this.threaded.epoch;
+    w[THREADED_GENERATION] = core.readGeneration;
     core.mmu.syncCompiled();
     w[JIT_KEY] = core.fetchKey;
     w[JIT_REFILLS] = 0;
-    const answer = this.dispatcher.run();
-    const done = run - w[JIT_LEFT];
+    const answer = this.dispatcher.run(once);
+    const done = granted - w[JIT_LEFT];
     core.instructionCount += done;
-    this.statistics.instructions += done;
+    const threadedInstructions = w[THREADED_COUNT];
+    this.statistics.threadedInstructions += threadedInstructions;
+    this.statistics.instructions += done - threadedInstructions;
+    this.stoppedIn = this.functions[w[JIT_FUNCTION]] ?? null;
     if (w[JIT_REFILLS] > REFILLS && w[JIT_REFILLS] * INSTRUCTIONS_PER_REFILL > done) this.forgoPages();
     if (w[JIT_RUNS] >= MERGE_AFTER_RUNS) {
       w[JIT_RUNS] = 0;
       if (answer === 0) this.mergeBusy();
     }
-    if (answer === 0) {
-      adoptFlags(core);
-      return false;
+    return answer;
+  }
+
+  /** The block at RIP is compiled if that is possible, and the dispatcher knows it (threshold 0). */
+  private enterBlock(left: number): boolean {
+    const { core } = this;
+    const w = core.words;
+    const block = this.blocks.find(w[RIP_LOW], w[RIP_HIGH]);
+    if (block.compiled === null && block.count === 0) {
+      block.count = 1;
+      this.request(block);
+      this.compileQueue();
     }
+    return block.compiled !== null && left >= block.compiled.minimumLeft && this.remember(block);
+  }
+
+  /** The dispatcher finds the compiled code of a block from now on; false if it may not run. */
+  private remember(block: Block): boolean {
+    const { compiled } = block;
+    if (compiled === null || !this.usable(compiled)) return false;
+    this.dispatcher.remember(block.ripLow, block.ripHigh, this.core.fetchKey, compiled.number);
+    return true;
+  }
+
+  /** The dispatcher finds threaded code at RIP from now on; false if the interpreter must execute what is there. */
+  private enterThreaded(threaded: ThreadedCode): boolean {
+    const { core } = this;
+    const w = core.words;
+    const header = this.blocks.findThreaded(threaded, w[RIP_LOW], w[RIP_HIGH]);
+    if (header === 0) return false;
+    this.dispatcher.rememberThreaded(w[RIP_LOW], w[RIP_HIGH], threaded.epoch, header);
+    return true;
+  }
+
+  /** A block of threaded code at RIP has become hot, or there is compiled code for it. */
+  private enterHot(threaded: ThreadedCode, header: number): void {
+    const w = this.core.words;
+    const block = this.blocks.known(w[RIP_LOW], w[RIP_HIGH]);
+    if (block === undefined || block.count === NEVER_AGAIN) {
+      threaded.setRuns(header, NEVER_AGAIN);
+      return;
+    }
+    if (block.compiled !== null) {
+      this.remember(block);
+      return;
+    }
+    this.request(block);
+    threaded.setRuns(header, this.threshold - RUNS_WHILE_WAITING);
+  }
+
+  /** Threaded code has stopped at a record. */
+  private stopThreaded(threaded: ThreadedCode): void {
+    const { core } = this;
+    const w = core.words;
+    const { view } = core.memory;
+    const header = w[THREADED_HEADER];
+    const record = w[THREADED_AT];
+    const done = (record - header - HEADER_BYTES) / RECORD_BYTES;
+    const uncounted = view.getInt32(header + HEADER_COUNT, true) - done;
+    core.instructionCount -= uncounted;
+    this.statistics.threadedInstructions -= uncounted;
+    w[RIP_LOW] = view.getInt32(record + RECORD_RIP, true);
+    adoptFlags(core);
+    threaded.noteInterpreted();
+  }
+
+  /** Compiled code was left by an exit. */
+  private afterExit(answer: number): Then {
+    const { core } = this;
+    const w = core.words;
     this.statistics.exits++;
     if (answer < 0) return this.afterHandler(answer);
-    const stoppedIn = this.functions[w[JIT_FUNCTION]] as CompiledCode;
+    const stoppedIn = this.stoppedIn as CompiledCode;
     const exit = stoppedIn.exits[answer - 1];
     if (exit.indirect !== undefined) {
       adoptFlags(core);
       exit.indirect.noteTarget(w[RIP_LOW], w[RIP_HIGH]);
       if (++stoppedIn.unknownTargets === UNKNOWN_TARGETS) this.recompile(stoppedIn);
-      return false;
+      return Then.goOn;
     }
     this.settle(exit, exit.uncounted);
     if (exit.shared === true) this.sharedFailure(stoppedIn, exit);
-    return true;
+    return Then.interpretOne;
   }
 
   /** The region that ran last, likely the one that ran longest, kept pages for too short a time. */
   private forgoPages(): void {
-    const code = this.functions[this.core.words[JIT_FUNCTION]];
-    if (code === undefined || !code.entry.keepsPages) return;
+    const code = this.stoppedIn;
+    if (code === null || !code.entry.keepsPages) return;
     code.entry.keepsPages = false;
     this.recompile(code);
   }
@@ -468,13 +597,13 @@ export class Jit {
   }
 
   /** The handler that compiled code called has faulted, or ended the run. */
-  private afterHandler(answer: number): boolean {
+  private afterHandler(answer: number): Then {
     const { core } = this;
     const exit = this.stopped as ExitRecord;
     const instruction = exit.instruction;
     this.stopped = null;
     adoptFlags(core);
-    if (answer === BETWEEN) return false;
+    if (answer === BETWEEN) return Then.goOn;
     core.words[RIP_LOW] = exit.low;
     core.words[RIP_HIGH] = exit.high;
     const uncounted = answer === AFTER ? exit.uncounted - 1 : exit.uncounted;
@@ -488,7 +617,7 @@ export class Jit {
     }
     core.words[RIP_LOW] = instruction.nextLow;
     core.words[RIP_HIGH] = instruction.nextHigh;
-    return false;
+    return Then.goOn;
   }
 
   /** Called by compiled code: executes the instruction of an exit by its handler. 0 = go on. */

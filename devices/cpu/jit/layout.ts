@@ -5,10 +5,12 @@
 //   0x50000       dispatch cache: 4096 entries of 16 bytes {RIP (8), key (4), function number (4)}
 //   0x60000       per function number: instructions that must be left to enter it (4 bytes each)
 //   0x70000       per function number: how often the dispatcher called it since the engine last looked (4 bytes each)
-//   0x80000       jump tables of indirect branches, up to the end of the host area
+//   0x80000       jump tables of indirect branches
+//   0x100000      cache of threaded code: 2^18 entries of 16 bytes {RIP (8), epoch (4), address of the block's header (4)}
+//   0x500000      threaded code (../threaded/layout.ts), up to the end of the host area
 
 import { HOST_AREA_BYTES } from '../../base/physical-memory.ts';
-import { COMPILED_READ, COMPILED_WRITE } from '../../mmu/mmu.ts';
+import { COMPILED_READ, COMPILED_WRITE, USER_EXECUTE } from '../../mmu/mmu.ts';
 import { TLB_AREA_OFFSET } from '../state-layout.ts';
 
 /** Word indices in the state area. LEFT: instructions that may still run. */
@@ -25,6 +27,14 @@ export const JIT_REFILLS = 327;
 export const JIT_PREVIOUS_KIND = 326;
 export const JIT_PREVIOUS_A = 328;
 export const JIT_PREVIOUS_B = 330;
+/** Where threaded code stopped: addresses of the block's header and of the record. */
+export const THREADED_HEADER = 334;
+export const THREADED_AT = 332;
+/** Set before a run: the epoch of threaded code, the generation of the TLB. */
+export const THREADED_EPOCH = 335;
+export const THREADED_GENERATION = 336;
+/** Instructions that threaded code has counted since the engine last looked (unsigned). */
+export const THREADED_COUNT = 333;
 
 export const DISPATCH_CACHE_OFFSET = 0x50000;
 export const DISPATCH_ENTRIES = 4096;
@@ -34,15 +44,30 @@ export const FUNCTION_LEFT_OFFSET = 0x60000;
 export const MAXIMUM_FUNCTIONS = 16384;
 export const FUNCTION_RUNS_OFFSET = 0x70000;
 export const JUMP_TABLES_OFFSET = 0x80000;
-export const JUMP_TABLES_BYTES = HOST_AREA_BYTES - JUMP_TABLES_OFFSET;
+export const JUMP_TABLES_BYTES = 0x80000;
+export const THREADED_CACHE_OFFSET = 0x100000;
+export const THREADED_CACHE_ENTRIES = 0x4_0000;
+export const THREADED_OFFSET = 0x500000;
+export const THREADED_BYTES = HOST_AREA_BYTES - THREADED_OFFSET;
 
 /** Byte offsets of the fields of TLB entry 0, from the start of the host area. */
 export const TLB_READ_OFFSET = TLB_AREA_OFFSET + COMPILED_READ * 4;
+/** Of fetches in ring 3: virtual page address | generation (8 bytes) at 0. */
+export const TLB_EXECUTE_OFFSET = TLB_AREA_OFFSET + USER_EXECUTE * 4;
 export const TLB_WRITE_OFFSET = TLB_AREA_OFFSET + COMPILED_WRITE * 4;
 /** Virtual page address (8 bytes) at 0; physical page address (4 bytes) at 8. */
 export const TLB_PHYSICAL = 8;
 
-/** Slot of the dispatch cache for an address. */
+/** In the function table, handlers of threaded code follow the regions. */
+export const FIRST_HANDLER = MAXIMUM_FUNCTIONS;
+export const MAXIMUM_HANDLERS = 8192;
+
+/** Slots of the caches for an address: its lower half and itself shifted, masked. */
+export const DISPATCH_SHIFT = 12;
+export const THREADED_SHIFT = 18;
 export function dispatchSlot(low: number): number {
-  return (low ^ (low >>> 12)) & DISPATCH_MASK;
+  return (low ^ (low >>> DISPATCH_SHIFT)) & DISPATCH_MASK;
+}
+export function threadedSlot(low: number): number {
+  return (low ^ (low >>> THREADED_SHIFT)) & (THREADED_CACHE_ENTRIES - 1);
 }

@@ -5,12 +5,21 @@ import { Code, V128, type ValueType } from './wasm.ts';
 type Temporaries = { type: ValueType; local: number }[];
 
 export class Locals {
-  readonly code = new Code();
-  readonly locals: ValueType[] = [];
+  readonly code = this.createCode();
+  /** Parameters of the function come first. */
+  readonly locals: ValueType[] = [...this.parameterTypes()];
   protected readonly constants = new Map<string, number>();
   private readonly free = new Map<ValueType, number[]>();
   private instructionTemporaries: Temporaries = [];
   private blockTemporaries: Temporaries = [];
+
+  /** Where the code goes. */
+  protected createCode(): Code {
+    return new Code();
+  }
+  protected parameterTypes(): readonly ValueType[] {
+    return [];
+  }
 
   newLocal(type: ValueType): number {
     this.locals.push(type);

@@ -59,7 +59,7 @@ export function popPlace(t: Translator, place: Place, width: number): void {
 }
 
 export function pushImmediate(t: Translator, i: Instruction): void {
-  t.code.i64Pair(i.immediateLow, i.immediateHigh);
+  t.pushImmediate(i);
 }
 
 /** Pushes flagA op flagB. */

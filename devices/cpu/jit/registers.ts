@@ -11,7 +11,7 @@ export class Registers extends Locals {
   writtenGeneral = 0;
   writtenXmm = 0;
   /** XMM registers known not to be denormal: size of a lane in bytes, plus 16 if all lanes are; 0 = not known. */
-  readonly plain = new Uint8Array(16);
+  readonly plain = new Uint8Array(32);
   /** Symbolic values of registers: a number for the unknown part, and a constant added to it. */
   protected readonly root = new Int32Array(16);
   protected readonly rootOffset = new Float64Array(16);
@@ -143,7 +143,7 @@ export class Registers extends Locals {
 
   // ------------------------------------------------------------------------------- state area in memory
 
-  private stateOffset(word: number): number {
+  protected stateOffset(word: number): number {
     return this.hostArea + word * 4;
   }
   storeWord(word: number, push: () => void): void {

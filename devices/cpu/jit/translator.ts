@@ -15,7 +15,7 @@
 // every exit; LEFT already counts the whole block, so an exit's record says how much of it did not run.
 
 import type { Instruction } from '../decode/instruction.ts';
-import { FLAGS, FS_BASE, GS_BASE } from '../state-layout.ts';
+import { FLAGS, FS_BASE, GS_BASE, MXCSR } from '../state-layout.ts';
 import type { AccessGroup, BlockPlan } from './accesses.ts';
 import { registerEffects } from './effects.ts';
 import { type FlagState, HELPER_EXECUTE, HELPER_STRING, UNKNOWN_FLAGS } from './flag-code.ts';
@@ -162,13 +162,27 @@ export class Translator extends Pages {
     if (this.usesGs) this.loadPair(target, GS_BASE, this.gsBase);
     for (let n = 0; n < 16; n++) if (this.general[n] >= 0) this.loadPair(target, n * 2, this.general[n]);
     for (let n = 0; n < 16; n++) if (this.xmm[n] >= 0) this.loadRegisters(target, 0, 1 << n);
+    this.loadConstants(target);
+    if (this.usesFloat) this.loadFloatMode(target);
+    this.loadFlags(target);
+    return target;
+  }
+  protected loadConstants(target: Code): void {
     for (const [bytes, local] of this.constants) {
       target.simd(0x0c);
       for (const byte of bytes.split(',')) target.op(Number(byte));
       target.set(local);
     }
-    this.loadFlags(target);
-    return target;
+  }
+  /** floatSlow = MXCSR is not "nearest, all masked, no DAZ, PE set". */
+  protected loadFloatMode(target: Code): void {
+    this.loadWord(target, MXCSR, this.floatSlow);
+    target.get(this.floatSlow);
+    target.i32(0x7fe0);
+    target.op(Op.i32And);
+    target.i32(0x1fa0);
+    target.op(Op.i32Ne);
+    target.set(this.floatSlow);
   }
 
   /** Stores the flags, where the exit does not say what they are. */

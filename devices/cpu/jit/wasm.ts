@@ -358,8 +358,10 @@ export interface ModuleParts {
   /** The table "env.table" of at least this many functions is imported if > 0. */
   readonly tableSize: number;
   readonly imports: readonly ImportedFunction[];
-  /** Type of every function of the module. */
+  /** Type of every function of the module: type 0. */
   readonly type: FunctionType;
+  /** A second type, for functions in the table: type 1 if there are no imports. */
+  readonly otherType?: FunctionType;
   readonly functions: readonly FunctionBody[];
 }
 
@@ -369,9 +371,10 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   for (const byte of [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) module.op(byte);
 
   const content = new Code();
-  content.unsigned(parts.imports.length + 1);
+  content.unsigned(parts.imports.length + 1 + (parts.otherType === undefined ? 0 : 1));
   writeType(content, parts.type);
   for (const imported of parts.imports) writeType(content, imported.type);
+  if (parts.otherType !== undefined) writeType(content, parts.otherType);
   section(module, 1, content);
 
   content.clear();

@@ -267,7 +267,8 @@ function startElf(
   };
   let bias = 0;
   if (plan.positionIndependent) {
-    const wanted = PROGRAM_BASE + randomPages(kernel, 28);
+    if (image.placement < 0) image.placement = randomPages(kernel, 28);
+    const wanted = PROGRAM_BASE + image.placement;
     bias = Math.floor(wanted / plan.alignment) * plan.alignment - plan.start;
     if (bias + plan.end > USER_MAP_END) return fail(Errno.ENOMEM);
   }

@@ -20,6 +20,8 @@ export class ProgramImage implements MappableFile {
   readonly keyName: string;
   private readonly pages: number[] = [];
   private users = 0;
+  /** Where a position-independent program lies, in bytes above the lowest place; -1 = not chosen. The same for all who run it: what the processor has decoded and compiled of the frames serves them all. */
+  placement = -1;
 
   constructor(path: string, sizeBytes: number, identity: string, keyName: string) {
     this.path = path;

@@ -44,11 +44,13 @@ const BUDGET = 100_000;
 const withErrorCode = (vector: number): boolean => (vector >= 10 && vector <= 14) || vector === 8 || vector === 17;
 
 /** What runs the snippets. */
-export const engines = ['interpreter', 'jit'] as const;
+export const engines = ['interpreter', 'threaded', 'jit'] as const;
 export type Engine = (typeof engines)[number];
 
 function buildCpu(memory: PhysicalMemory, engine: Engine, compileThreshold: number): VirtualCpu {
   const bus = { portRead: () => 0xffffffff, portWrite: () => {}, mmioRead: () => 0xffffffff, mmioWrite: () => {} };
+  if (engine === 'threaded')
+    return createCpu({ memory, bus, engine: 'jit', compileThreshold: Number.POSITIVE_INFINITY });
   return createCpu({ memory, bus, engine, compileThreshold });
 }
 
