@@ -16,7 +16,7 @@ static void write_function(unsigned char *at, uint32_t add, uint32_t factor) {
 }
 
 static uint32_t use(unsigned char *code, uint32_t sum) {
-  for (int n = 0; n < 3000; n++) sum = ((function)code)(sum);
+  for (int n = 0; n < 6000; n++) sum = ((function)code)(sum);
   return sum;
 }
 

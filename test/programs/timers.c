@@ -63,7 +63,8 @@ static void descriptors(void) {
   fcntl(fd, F_SETFL, 0);
   start = now(CLOCK_MONOTONIC);
   read(fd, &count, 8);
-  printf("waited for one: %d, less than two periods %d\n", (int)count, since(start) < 2000 * MILLI);
+  // A busy host may come late for one period and see two.
+  printf("waited for one: %d, less than two periods %d\n", count >= 1, since(start) < 2000 * MILLI);
   memset(&setting, 0, sizeof setting);
   SHOW(timerfd_settime(fd, 0, &setting, NULL));
   poller.revents = 0;
