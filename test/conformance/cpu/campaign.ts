@@ -3,7 +3,7 @@
 //   --minutes N        how long (default 30); the batch in work is finished first
 //   --vectors N        end after so many vectors in all
 //   --seed N           which campaign (default 1)
-//   --resume           go on where the last run of this campaign ended
+//   --resume           go on where the last run of this campaign ended; differences that it kept are tried again first
 //   --engine NAME      what runs the snippets on our side (default interpreter)
 //   --workers N        default 2
 //   --write            put the report into docs/CPU-CONFORMANCE.md at the end
@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { isMainThread, Worker } from 'node:worker_threads';
 import { type Engine, engines, Guest } from './guest.ts';
 import { buildHarness, hostModel, hostObstacle } from './host.ts';
-import { type BatchResult, runBatch } from './oracle.ts';
+import { type BatchResult, type Difference, runBatch } from './oracle.ts';
 import {
   addBatch,
   BATCH_SNIPPETS,
@@ -97,6 +97,22 @@ function beginOrResume(file: string): Progress {
   return kept;
 }
 
+/** Tries the kept differences again: those that were mended move to a list of their own. */
+function recheck(harness: string, progress: Progress): void {
+  if (progress.differences.length === 0) return;
+  const guest = new Guest(engine);
+  const open: Difference[] = [];
+  progress.mended ??= [];
+  for (const difference of progress.differences) {
+    const { snippet: first, vector: firstVector } = difference;
+    const again = runBatch(guest, { harness, seed, first, count: 1, firstVector, vectors: 1, rows: testedRows });
+    if (again.differences.length > 0) open.push(difference);
+    else progress.mended.push(difference);
+  }
+  progress.differing -= progress.differences.length - open.length;
+  progress.differences = open;
+}
+
 /** Batches go to the workers in order and are added in order, so that progress is always a prefix of the campaign. */
 async function runCampaign(harness: string, progress: Progress, file: string): Promise<void> {
   const started = Date.now();
@@ -153,6 +169,7 @@ async function main(): Promise<number> {
   if (only !== '' || single !== '') return runSelection(harness, only === '' ? '.*' : only, single) === 0 ? 0 : 1;
   const file = path.resolve(`dist/oracle/campaign-${engine}-${seed}.json`);
   const progress = beginOrResume(file);
+  recheck(harness, progress);
   await runCampaign(harness, progress, file);
   for (const [text, count] of [...shownOf].sort((a, b) => b[1] - a[1])) console.log(`${count}  ${text}`);
   console.log(`${progress.vectors} vectors in all, ${progress.differing} differences, seed ${seed}`);

@@ -28,7 +28,9 @@ export interface Progress {
   readonly hosts: { [model: string]: number };
   readonly exempted: { [id: string]: number };
   differing: number;
-  readonly differences: Difference[];
+  differences: Difference[];
+  /** Differences that are none any more: the engine was mended after they were found. */
+  mended?: Difference[];
   readonly tallies: number[];
 }
 

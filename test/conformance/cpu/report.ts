@@ -3,7 +3,7 @@
 import type { InstructionRow } from '../../../devices/cpu/table/row.ts';
 import { exemptions, neverCompared } from './exemptions.ts';
 import { rowText } from './layout.ts';
-import { TALLY_COLUMNS, Tally } from './oracle.ts';
+import { type Difference, TALLY_COLUMNS, Tally } from './oracle.ts';
 import { BATCH_SNIPPETS, type Progress, VECTORS_EACH } from './progress.ts';
 import { excludedOperations, testedRows } from './snippet.ts';
 
@@ -51,11 +51,15 @@ function excludedLines(): string[] {
 }
 
 function differenceLines(progress: Progress): string[] {
-  if (progress.differing === 0) return ['None.'];
-  const texts = progress.differences.map(
-    ({ snippet, vector, text }) => `- ${text}: \`--seed ${progress.seed} --case ${snippet}.${vector}\``,
-  );
-  return [`${grouped(progress.differing)}, of which:`, '', ...texts.slice(0, 50)];
+  const line = ({ snippet, vector, text }: Difference): string =>
+    `- ${text}: \`--seed ${progress.seed} --case ${snippet}.${vector}\``;
+  const { mended = [] } = progress;
+  const open =
+    progress.differing === 0
+      ? ['None.']
+      : [`${grouped(progress.differing)}, of which:`, '', ...progress.differences.slice(0, 50).map(line)];
+  if (mended.length === 0) return open;
+  return [...open, '', 'Found by this campaign, mended, and tried again:', '', ...mended.slice(0, 50).map(line)];
 }
 
 /** The page, as Markdown. */
