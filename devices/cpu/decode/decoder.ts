@@ -140,10 +140,10 @@ export function decode(
   ripHigh: number,
 ): Instruction | typeof NEED_MORE {
   const instruction = new Instruction(undefinedRow, raiseInvalid);
-  return decodeAt(instruction, source, start, available, ripLow, ripHigh) ? instruction : NEED_MORE;
+  return decodeAt(instruction, source, start, available, ripLow, ripHigh, true) ? instruction : NEED_MORE;
 }
 
-/** As `decode`, into an instruction that exists (a new or reset one); false: NEED_MORE. */
+/** As `decode`, into an instruction that exists (a new or reset one); false: NEED_MORE. `selects`: it gets its handler, which takes a while. */
 export function decodeAt(
   instruction: Instruction,
   source: Uint8Array,
@@ -151,6 +151,7 @@ export function decodeAt(
   available: number,
   ripLow: number,
   ripHigh: number,
+  selects: boolean,
 ): boolean {
   if (plansByOpcode.length === 0) makePlans();
   bytes = source;
@@ -159,7 +160,7 @@ export function decodeAt(
   instruction.ripLow = ripLow;
   instruction.ripHigh = ripHigh;
   try {
-    decodeInto(instruction, start);
+    decodeInto(instruction, start, selects);
   } catch (signal) {
     if (signal !== NEED_MORE) throw signal;
     if (available < MAXIMUM_LENGTH) return false;
@@ -170,7 +171,7 @@ export function decodeAt(
   return true;
 }
 
-function decodeInto(instruction: Instruction, start: number): void {
+function decodeInto(instruction: Instruction, start: number, selects: boolean): void {
   let rex = 0;
   let repeat = 0;
   let sizePrefix = false;
@@ -264,7 +265,7 @@ function decodeInto(instruction: Instruction, start: number): void {
   const wrongKind = instruction.memory ? plan.registerOnly : plan.memoryOnly;
   const wrongLock = instruction.lock && !(row.lockable === true && instruction.memory);
   if (wrongKind || wrongLock || plan.select === undefined) bad(instruction);
-  else instruction.execute = plan.select(instruction);
+  else if (selects) instruction.execute = plan.select(instruction);
 }
 
 function finish(instruction: Instruction, start: number): void {

@@ -116,7 +116,7 @@ export class ThreadedCode {
     const page = physical & -PAGE_BYTES;
     while (count < MAXIMUM_BLOCK) {
       scratch.reset();
-      if (!decodeAt(scratch, core.ram, at, PAGE_BYTES - (at & (PAGE_BYTES - 1)), low, high)) break;
+      if (!decodeAt(scratch, core.ram, at, PAGE_BYTES - (at & (PAGE_BYTES - 1)), low, high, false)) break;
       const shape = library.shapeOf(scratch, kind);
       this.writeRecord(record, shape, scratch);
       record += RECORD_BYTES;
