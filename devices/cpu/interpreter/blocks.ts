@@ -68,6 +68,8 @@ export class Block {
   }
 }
 
+const emptyCache = (): (Block | undefined)[] => new Array<Block | undefined>(CACHE_MASK + 1).fill(undefined);
+
 /** The blocks of one physical page, by virtual address (upper word x 2^32 + lower: exact, addresses have 48 bits). */
 class CodePage {
   readonly blocks = new Map<number, Block>();
@@ -83,7 +85,8 @@ class CodePage {
 
 export class BlockCache {
   private readonly core: CpuCore;
-  private readonly cache: (Block | undefined)[] = new Array<Block | undefined>(CACHE_MASK + 1).fill(undefined);
+  private readonly cache = emptyCache();
+  private readonly singles = emptyCache();
   private readonly pages = new Map<number, CodePage>();
   private instructions = 0;
   private readonly straddle = new Uint8Array(2 * MAXIMUM_LENGTH);
@@ -100,8 +103,15 @@ export class BlockCache {
 
   /** The block at an address, decoded if need be. Raises #PF, #GP for the fetch. */
   find(ripLow: number, ripHigh: number): Block {
+    return this.lookUp(this.cache, ripLow, ripHigh, false);
+  }
+  /** The instruction at an address as a block of its own. Raises as `find`. */
+  single(ripLow: number, ripHigh: number): Block {
+    return this.lookUp(this.singles, ripLow, ripHigh, true);
+  }
+  private lookUp(cache: (Block | undefined)[], ripLow: number, ripHigh: number, single: boolean): Block {
     const slot = (ripLow ^ (ripLow >>> 13)) & CACHE_MASK;
-    const cached = this.cache[slot];
+    const cached = cache[slot];
     if (
       cached !== undefined &&
       cached.key === this.core.fetchKey &&
@@ -109,16 +119,9 @@ export class BlockCache {
       cached.ripHigh === ripHigh
     )
       return cached;
-    const block = this.search(ripLow, ripHigh);
+    const block = this.search(ripLow, ripHigh, single);
     block.key = this.core.fetchKey;
-    this.cache[slot] = block;
-    return block;
-  }
-
-  /** The instruction at an address as a block of its own. Raises as `find`. */
-  single(ripLow: number, ripHigh: number): Block {
-    const block = this.search(ripLow, ripHigh, true);
-    block.key = this.core.fetchKey;
+    cache[slot] = block;
     return block;
   }
 
@@ -168,6 +171,7 @@ export class BlockCache {
       this.pages.clear();
       this.threaded?.clear();
       this.cache.fill(undefined);
+      this.singles.fill(undefined);
       this.instructions = 0;
     } else {
       const owner = this.pages.get(page);
@@ -221,7 +225,7 @@ export class BlockCache {
     return physical;
   }
 
-  private search(ripLow: number, ripHigh: number, single = false): Block {
+  private search(ripLow: number, ripHigh: number, single: boolean): Block {
     const physical = this.translate(ripLow, ripHigh);
     const page = physical >>> PAGE_SHIFT;
     const address = addressKey(ripLow, ripHigh);
