@@ -21,9 +21,7 @@ import {
   JIT_RUNS,
   MAXIMUM_FUNCTIONS,
 } from './layout.ts';
-import { Code, encodeModule, I32, I64, NO_RESULT, Op } from './wasm.ts';
-
-export const MEMORY_PAGE_BYTES = 65536;
+import { Code, encodeModule, I32, I64, MEMORY_PAGE_BYTES, NO_RESULT, Op } from './wasm.ts';
 
 export class Dispatcher {
   /** Runs from RIP in the state area; 0 = nothing compiled there, else what a region answered. */

@@ -14,13 +14,13 @@ import type { Block, BlockCache } from '../interpreter/blocks.ts';
 import { type CpuCore, faultSignal, Vector } from '../interpreter/core.ts';
 import { CR0, CR4, LAZY_KIND, RIP_HIGH, RIP_LOW } from '../state-layout.ts';
 import { type CompiledRegion, compileRegion } from './compiler.ts';
-import { Dispatcher, MEMORY_PAGE_BYTES } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
 import { adoptFlags, KIND_DYNAMIC, offerFlags, settleFlags } from './flag-kinds.ts';
 import { JumpTableArea } from './jump-table.ts';
 import { JIT_FUNCTION, JIT_KEY, JIT_LEFT, JIT_PREVIOUS_KIND, JIT_RUNS, MAXIMUM_FUNCTIONS } from './layout.ts';
 import { addressKey, growRegion, type Region } from './region.ts';
 import type { ExitRecord } from './translator.ts';
-import { encodeModule, I32, type ImportedFunction } from './wasm.ts';
+import { encodeModule, I32, type ImportedFunction, MEMORY_PAGE_BYTES } from './wasm.ts';
 
 export const DEFAULT_COMPILE_THRESHOLD = 50;
 /** A module costs a fixed time: regions wait for company, but not longer than so many instructions. */
