@@ -20,6 +20,7 @@ import {
   USER_WRITE,
 } from '../../mmu/mmu.ts';
 import type { Instruction } from '../decode/instruction.ts';
+import { createExtendedUnit, type ExtendedUnit } from '../extended/unit.ts';
 import {
   CR0,
   CR2,
@@ -118,6 +119,7 @@ export class CpuCore {
   onCodeChange: () => void = () => {};
   /** A code page was written: its blocks must go (-1: all blocks). Set by the owner of the blocks. */
   onCodeWrite: (page: number) => void = () => {};
+  private unit: ExtendedUnit | null = null;
   readonly statistics: CpuStatistics = { tlbHits: 0, tlbMisses: 0, pageFaults: 0, interrupts: 0, systemCalls: 0 };
 
   constructor(memory: PhysicalMemory, bus: CpuBus, nowNanos: (() => number) | null) {
@@ -134,6 +136,12 @@ export class CpuCore {
     this.ram = memory.bytes;
     this.ramView = memory.view;
     this.tlb = this.mmu.entries;
+  }
+
+  /** The extended unit of this memory; made when it is first needed. */
+  get extendedUnit(): ExtendedUnit {
+    this.unit ??= createExtendedUnit(this.memory);
+    return this.unit;
   }
 
   // ---------------------------------------------------------------------------------------------- exceptions

@@ -47,10 +47,14 @@ export function requireX87NoWait(core: CpuCore): void {
   if ((core.words[CR0] & 0xc) !== 0) core.raiseDeviceNotAvailable();
 }
 
+/** FOP of an instruction: the low bits of the opcode, and the ModRM byte. */
+export function lastOpcode(i: Instruction): number {
+  return ((i.opcode & 7) << 8) | i.modrm;
+}
 /** Remembers the last instruction (and operand) for FNSTENV and FXSAVE. */
 export function remember(core: CpuCore, i: Instruction): void {
   const words = core.words;
-  words[FOP] = ((i.opcode & 7) << 8) | i.modrm;
+  words[FOP] = lastOpcode(i);
   words[FIP] = i.ripLow;
   words[FIP + 1] = i.ripHigh;
 }

@@ -18,6 +18,7 @@ import { moveEmitters } from './emit-moves.ts';
 import { multiplyEmitters } from './emit-multiply.ts';
 import { shiftEmitters } from './emit-shifts.ts';
 import { sseEmitters } from './emit-sse.ts';
+import { x87Emitters } from './emit-x87.ts';
 import { KIND_DYNAMIC } from './flag-kinds.ts';
 import { type FlowStructure, structureFlow } from './flow.ts';
 import type { JumpTable } from './jump-table.ts';
@@ -34,6 +35,7 @@ const emitters: ReadonlyMap<string, Emitter> = new Map(
     ...multiplyEmitters,
     ...sseEmitters,
     ...floatEmitters,
+    ...x87Emitters,
   }),
 );
 
@@ -56,6 +58,8 @@ export interface CompiledRegion {
   /** The function may be entered while at least so many instructions are left. */
   readonly minimumLeft: number;
   readonly usesXmm: boolean;
+  /** It calls the extended unit. */
+  readonly usesX87: boolean;
 }
 
 interface Label {
@@ -136,6 +140,7 @@ class RegionCompiler {
       exits: t.exits,
       minimumLeft: this.distance[0],
       usesXmm: t.locals.includes(V128),
+      usesX87: t.x87.used,
     };
   }
 
@@ -320,6 +325,7 @@ class RegionCompiler {
       const emit = emitters.get(i.row.operation);
       if (emit === undefined || !emit(t, i)) t.callInterpreter(i);
     }
+    t.x87.flush();
     if (jumps) this.emitJump(node, block, t.startInstruction(straight), planning);
     else if (!planning) {
       const kind = t.kind;
@@ -333,6 +339,7 @@ class RegionCompiler {
           uncounted: 0,
           kind: KIND_DYNAMIC,
           instruction: null,
+          lastX87: null,
         });
         t.code.i32(exit);
         t.code.br(t.leaveDepth);
@@ -497,7 +504,15 @@ class RegionCompiler {
     // The engine learns targets that were not known yet, for the next time that the region is compiled.
     code.i32(
       this.learns
-        ? t.addExit({ low: 0, high: 0, uncounted: 0, kind: KIND_DYNAMIC, instruction: null, indirect: block.source })
+        ? t.addExit({
+            low: 0,
+            high: 0,
+            uncounted: 0,
+            kind: KIND_DYNAMIC,
+            instruction: null,
+            lastX87: null,
+            indirect: block.source,
+          })
         : 0,
     );
     code.br(t.leaveDepth);

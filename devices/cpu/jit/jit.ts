@@ -10,8 +10,10 @@
 
 import { HOST_AREA_BYTES, PAGE_SHIFT } from '../../base/physical-memory.ts';
 import type { CompilerStatistics } from '../../contract/cpu.ts';
+import { unitImports } from '../extended/unit.ts';
 import type { Block, BlockCache } from '../interpreter/blocks.ts';
 import { type CpuCore, faultSignal, Vector } from '../interpreter/core.ts';
+import { remember } from '../interpreter/x87-common.ts';
 import { CR0, CR4, LAZY_KIND, RIP_HIGH, RIP_LOW } from '../state-layout.ts';
 import { type CompiledRegion, compileRegion } from './compiler.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -90,6 +92,7 @@ const imports: readonly ImportedFunction[] = [
   { name: 'flags', type: { parameters: [], results: [I32] } },
   { name: 'string', type: { parameters: [I32], results: [I32] } },
 ];
+const importsWithUnit: readonly ImportedFunction[] = [...imports, ...unitImports];
 
 /** The figures before anything was compiled. */
 export function noCompilation(): CompilerStatistics {
@@ -292,10 +295,11 @@ export class Jit {
 
   private instantiate(compilations: readonly Compilation[]): void {
     const { memory } = this.core;
+    const usesX87 = compilations.some(({ region }) => region.usesX87);
     const bytes = encodeModule({
       memoryPages: (memory.sizeBytes + HOST_AREA_BYTES) / MEMORY_PAGE_BYTES,
       tableSize: 0,
-      imports,
+      imports: usesX87 ? importsWithUnit : imports,
       type: { parameters: [], results: [I32] },
       functions: compilations.map(({ region }) => region.body),
     });
@@ -312,7 +316,9 @@ export class Jit {
       }
       return;
     }
-    const { exports } = new WebAssembly.Instance(module, { env: this.environment });
+    const { exports } = new WebAssembly.Instance(module, {
+      env: usesX87 ? { ...this.environment, ...this.core.extendedUnit } : this.environment,
+    });
     compilations.forEach(({ entry, pages, region }, n) => {
       const number = this.freeNumbers.pop() ?? this.functions.length;
       const code = new CompiledCode(entry, number, pages, region);
@@ -435,6 +441,7 @@ export class Jit {
     w[RIP_HIGH] = exit.high;
     core.instructionCount -= uncounted;
     this.statistics.instructions -= uncounted;
+    if (exit.lastX87 !== null) remember(core, exit.lastX87);
     if (exit.kind !== KIND_DYNAMIC) w[LAZY_KIND] = exit.kind;
     if (exit.previousKind !== undefined && exit.previousKind !== KIND_DYNAMIC) w[JIT_PREVIOUS_KIND] = exit.previousKind;
     adoptFlags(core);

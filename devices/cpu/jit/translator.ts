@@ -14,7 +14,7 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import type { Block } from '../interpreter/blocks.ts';
-import { FLAGS, FS_BASE, GS_BASE, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, XMM, ZERO } from '../state-layout.ts';
+import { FDP, FLAGS, FS_BASE, GS_BASE, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, XMM, ZERO } from '../state-layout.ts';
 import { registerEffects } from './effects.ts';
 import { FIRST_STEP_KIND, flagKind, isStepKind, KIND_BITS, KIND_DYNAMIC, STEP_KINDS, type What } from './flag-kinds.ts';
 import {
@@ -28,11 +28,14 @@ import {
 } from './layout.ts';
 import { addressKey } from './region.ts';
 import { Code, I32, I64, NO_RESULT, Op, V128, type ValueType } from './wasm.ts';
+import { X87Stack } from './x87-stack.ts';
 
 /** Functions that regions import, in this order. */
 export const HELPER_EXECUTE = 0;
 export const HELPER_FLAGS = 1;
 export const HELPER_STRING = 2;
+/** Their number; those of the extended unit follow. */
+export const HELPERS = 3;
 
 /** Where compiled code may stop, and what the engine has to know there. */
 export interface ExitRecord {
@@ -46,6 +49,8 @@ export interface ExitRecord {
   readonly previousKind?: number;
   /** The instruction at the exit; null if the block ended before it. */
   readonly instruction: Instruction | null;
+  /** FOP and FIP are to become those of this x87 instruction. */
+  readonly lastX87: Instruction | null;
   /** The exit is a look-up for several accesses at once. */
   readonly shared?: boolean;
   /** The end of this block, an indirect jump, went where no edge leads; RIP is there already. */
@@ -130,6 +135,7 @@ export class Translator {
   /** XMM registers known not to be denormal: size of a lane in bytes, plus 16 if all lanes are; 0 = not known. */
   readonly plain = new Uint8Array(16);
   private floatChecked = false;
+  readonly x87: X87Stack;
 
   private readonly options: TranslatorOptions;
   private readonly constants = new Map<string, number>();
@@ -166,6 +172,7 @@ export class Translator {
     this.fsBase = this.newLocal(I64);
     this.gsBase = this.newLocal(I64);
     this.floatSlow = this.newLocal(I32);
+    this.x87 = new X87Stack(this);
   }
 
   // ------------------------------------------------------------------------------------------------ locals
@@ -456,6 +463,7 @@ export class Translator {
       kind: this.kind,
       previousKind: this.previousKind,
       instruction: i,
+      lastX87: this.x87.pending,
     });
   }
   addExit(record: ExitRecord): number {
@@ -604,7 +612,8 @@ export class Translator {
 
   // ------------------------------------------------------------------------------- state area in memory
 
-  private stateOffset(word: number): number {
+  /** Byte offset of a word of the state area, for a load or store with address 0. */
+  stateOffset(word: number): number {
     return this.options.hostArea + word * 4;
   }
   storeWord(word: number, push: () => void): void {
@@ -625,6 +634,12 @@ export class Translator {
   /** The store alone: i32 0 and the i64 value are on the stack. */
   storePushedPair(word: number): void {
     this.code.memory(Op.i64Store, this.stateOffset(word));
+  }
+  /** Writes the linear address of the memory operand to FDP. */
+  storeOperandAddress(i: Instruction): void {
+    this.code.i32(0);
+    this.pushAddress(i);
+    this.storePushedPair(FDP);
   }
   loadWord(target: Code, word: number, local: number): void {
     target.i32(0);
@@ -675,11 +690,15 @@ export class Translator {
         this.storeFlags();
       }
     }
+    this.x87.flush();
+    this.x87.store();
     code.i32(number);
     code.call(counts ? HELPER_STRING : HELPER_EXECUTE);
     const status = this.temporary(I32);
     code.set(status);
     if (counts) this.loadWord(code, JIT_LEFT, this.left);
+    this.x87.load(code);
+    this.x87.forget();
     if (!readsOnly) {
       for (let n = 0; n < 16; n++)
         if ((effects.general & (1 << n)) !== 0) {
@@ -723,6 +742,7 @@ export class Translator {
     this.previousKind = KIND_DYNAMIC;
     this.plain.fill(0);
     this.floatChecked = false;
+    this.x87.forget();
     this.flagsWritten = false;
     this.materializedLast = false;
     for (let n = 0; n < 16; n++) {
@@ -820,6 +840,7 @@ export class Translator {
     if (this.usesGs) this.loadPair(target, GS_BASE, this.gsBase);
     for (let n = 0; n < 16; n++) if (this.general[n] >= 0) this.loadPair(target, n * 2, this.general[n]);
     for (let n = 0; n < 16; n++) if (this.xmm[n] >= 0) this.loadRegisters(target, 0, 1 << n);
+    this.x87.load(target);
     for (const [bytes, local] of this.constants) {
       target.simd(0x0c);
       for (const byte of bytes.split(',')) target.op(Number(byte));
@@ -843,6 +864,7 @@ export class Translator {
   epilogue(): void {
     this.storeWord(JIT_LEFT, () => this.code.get(this.left));
     this.storeRegisters(this.writtenGeneral, this.writtenXmm);
+    this.x87.store();
     if (this.usesFlags) {
       this.kind = KIND_DYNAMIC;
       this.previousKind = KIND_DYNAMIC;
