@@ -67,6 +67,9 @@ export const Vector = {
 /** Thrown by raise(): the fault itself is in core.faultVector and core.faultErrorCode. Never leaves this folder. */
 export const faultSignal = { name: 'cpu fault' } as const;
 
+/** The extended unit costs milliseconds to make, softfloat/ a fraction of a microsecond an operation. */
+const UNIT_PAYS = 4000;
+
 export class CpuCore {
   readonly memory: PhysicalMemory;
   readonly bus: CpuBus;
@@ -120,6 +123,7 @@ export class CpuCore {
   /** A code page was written: its blocks must go (-1: all blocks). Set by the owner of the blocks. */
   onCodeWrite: (page: number) => void = () => {};
   private unit: ExtendedUnit | null = null;
+  private unitWishes = 0;
   readonly statistics: CpuStatistics = { tlbHits: 0, tlbMisses: 0, pageFaults: 0, interrupts: 0, systemCalls: 0 };
 
   constructor(memory: PhysicalMemory, bus: CpuBus, nowNanos: (() => number) | null) {
@@ -142,6 +146,11 @@ export class CpuCore {
   get extendedUnit(): ExtendedUnit {
     this.unit ??= createExtendedUnit(this.memory);
     return this.unit;
+  }
+  /** The same for the interpreter: null until it has been asked for so often that making it pays. */
+  extendedUnitIfHot(): ExtendedUnit | null {
+    if (this.unit !== null) return this.unit;
+    return ++this.unitWishes < UNIT_PAYS ? null : this.extendedUnit;
   }
 
   // ---------------------------------------------------------------------------------------------- exceptions
