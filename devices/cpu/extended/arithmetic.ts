@@ -57,46 +57,25 @@ import {
   BINARY,
   controlWord,
   DONE,
-  EXPONENT,
   isInfinity,
-  isNormal,
-  isZeroValue,
   J_BIT,
+  type Loaded,
+  loadExtended,
   NOT_DONE,
+  normal,
   refuseUnmaskedInexact,
   roundAndLeave,
   roundingStatus,
   roundsUp,
   SIGN,
-  signExponentAt,
-  significandAt,
   storeExtended,
   UNARY,
   type UnitLayout,
   type Unrounded,
+  zero,
 } from './operand.ts';
 
 const LOW_HALF = 0xffff_ffffn;
-
-interface Loaded {
-  readonly sign: Local;
-  readonly exponent: Local;
-  readonly significand: Local;
-}
-
-function loadExtended(f: FunctionBuilder, unit: UnitLayout, place: Local, flipSign = false): Loaded {
-  const sign = f.local32();
-  const exponent = f.local32();
-  const significand = f.local();
-  f.set(significand, significandAt(unit, place));
-  f.set(exponent, signExponentAt(unit, place));
-  f.set(sign, and32(get(exponent), constant32(SIGN)));
-  if (flipSign) f.set(sign, xor32(get(sign), constant32(SIGN)));
-  f.set(exponent, and32(get(exponent), constant32(EXPONENT)));
-  return { sign, exponent, significand };
-}
-const normal = (value: Loaded): Expression => isNormal(value.exponent, value.significand);
-const zero = (value: Loaded): Expression => isZeroValue(value.exponent, value.significand);
 
 function newUnrounded(f: FunctionBuilder): Unrounded {
   return { sign: f.local32(), exponent: f.local32(), significand: f.local(), fraction: f.local() };

@@ -149,6 +149,18 @@ export class FunctionBuilder {
     }
     this.code.op(Op.end);
   }
+  /** Runs the body `count` times, at least once; `count` is 0 afterwards. */
+  repeat(count: Local, body: () => void): void {
+    this.code.op(Op.loop);
+    this.code.op(NO_RESULT);
+    body();
+    this.code.get(count);
+    this.code.i32(1);
+    this.code.op(Op.i32Sub);
+    this.code.tee(count);
+    this.code.brIf(0);
+    this.code.op(Op.end);
+  }
   leave(value: Expression): void {
     value(this.code);
     this.code.op(Op.return);

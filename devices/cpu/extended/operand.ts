@@ -36,6 +36,7 @@ import {
   subtract,
   subtract32,
   widen,
+  xor32,
 } from './expression.ts';
 
 /** A place that is no register. */
@@ -109,6 +110,27 @@ export function isZeroValue(exponent: Local, significand: Local): Expression {
 export function isInfinity(exponent: Local, significand: Local): Expression {
   return and32(equal32(get(exponent), constant32(EXPONENT)), isZero(subtract(get(significand), constant(J_BIT))));
 }
+
+/** A number in locals; the sign is 0 or SIGN. */
+export interface Loaded {
+  readonly sign: Local;
+  readonly exponent: Local;
+  readonly significand: Local;
+}
+
+export function loadExtended(f: FunctionBuilder, unit: UnitLayout, place: Local, flipSign = false): Loaded {
+  const sign = f.local32();
+  const exponent = f.local32();
+  const significand = f.local();
+  f.set(significand, significandAt(unit, place));
+  f.set(exponent, signExponentAt(unit, place));
+  f.set(sign, and32(get(exponent), constant32(SIGN)));
+  if (flipSign) f.set(sign, xor32(get(sign), constant32(SIGN)));
+  f.set(exponent, and32(get(exponent), constant32(EXPONENT)));
+  return { sign, exponent, significand };
+}
+export const normal = (value: Loaded): Expression => isNormal(value.exponent, value.significand);
+export const zero = (value: Loaded): Expression => isZeroValue(value.exponent, value.significand);
 
 /** 1 if significand.fraction is rounded up to nearest, where `unit` is the significand's last bit. */
 export function roundsToNearest(significand: Local, fraction: Local, unit: Expression): Expression {

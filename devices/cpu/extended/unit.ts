@@ -24,6 +24,7 @@ import {
   toIntegerFunction,
 } from './convert.ts';
 import { BINARY, ROUND, roundInAllModes, UNARY, unitLayout } from './operand.ts';
+import { remainderFunction } from './remainder.ts';
 
 /** Exports in the order of their indices; places and answers as in operand.ts, addresses are those in guest memory. */
 export interface ExtendedUnit {
@@ -33,6 +34,8 @@ export interface ExtendedUnit {
   readonly divide: (place: number, a: number, b: number) => number;
   readonly root: (place: number, a: number) => number;
   readonly roundToIntegral: (place: number, a: number) => number;
+  /** FPREM; the answer is C0 to C3. */
+  readonly remainder: (place: number, a: number, b: number) => number;
   /** 0 greater, 1 less, 0x40 equal. */
   readonly compare: (a: number, b: number) => number;
   readonly fromSingle: (place: number, address: number) => number;
@@ -52,6 +55,7 @@ export const unitImports: readonly (ImportedFunction & { readonly name: keyof Ex
   { name: 'divide', type: BINARY },
   { name: 'root', type: UNARY },
   { name: 'roundToIntegral', type: UNARY },
+  { name: 'remainder', type: BINARY },
   { name: 'compare', type: UNARY },
   { name: 'fromSingle', type: UNARY },
   { name: 'fromDouble', type: UNARY },
@@ -70,6 +74,7 @@ export function createExtendedUnit(memory: PhysicalMemory): ExtendedUnit {
     divide: divideFunction(layout),
     root: rootFunction(layout),
     roundToIntegral: roundToIntegralFunction(layout),
+    remainder: remainderFunction(layout),
     compare: compareFunction(layout),
     fromSingle: fromFloatFunction(layout, SINGLE),
     fromDouble: fromFloatFunction(layout, DOUBLE),

@@ -303,6 +303,14 @@ function partialRemainder(nearest: boolean): HandlerSelector {
       if (stackUnderflow(core)) writeStack(core, 0, extendedIndefinite);
       return;
     }
+    if (!nearest) {
+      const place = stackPlace(core, 0);
+      const codes = core.extendedUnitIfHot()?.remainder(place, place, stackPlace(core, 1)) ?? -1;
+      if (codes >= 0) {
+        setConditionCodes(core, codes);
+        return;
+      }
+    }
     const result = remainder(x87Status, readStack(core, 0), readStack(core, 1), nearest);
     if (!commitStatus(core)) return;
     writeStack(core, 0, result.value);

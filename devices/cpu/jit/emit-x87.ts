@@ -269,6 +269,22 @@ const unary =
     return true;
   };
 
+/** FPREM: the answer is all condition codes. */
+const remainder: Emitter = (t, i) => {
+  const { x87, code } = t;
+  x87.begin();
+  x87.requireUsed(0);
+  x87.requireUsed(1);
+  const answer = callUnit(t, 'remainder', () => {
+    x87.pushPlace(0);
+    x87.pushPlace(0);
+    x87.pushPlace(1);
+  });
+  x87.changeStatus(CONDITION_CODES, () => code.get(answer));
+  x87.remember(i);
+  return true;
+};
+
 /** The order in C3, C2 and C0. */
 const compareToCodes =
   (pops: number, integer = false): Emitter =>
@@ -455,6 +471,7 @@ const emitters: { [operation: string]: Emitter } = {
   fcomip: compareToFlags(true),
   fucomi: compareToFlags(false),
   fucomip: compareToFlags(true),
+  fprem: remainder,
   ftst: test,
   fsqrt: unary('root'),
   frndint: unary('roundToIntegral'),
