@@ -14,6 +14,7 @@ import { MXCSR, RIP_LOW } from '../state-layout.ts';
 import { arithmeticEmitters } from './emit-arithmetic.ts';
 import { pushCondition, pushZero } from './emit-conditions.ts';
 import { floatEmitters } from './emit-float.ts';
+import { mmxEmitters } from './emit-mmx.ts';
 import { moveEmitters } from './emit-moves.ts';
 import { multiplyEmitters } from './emit-multiply.ts';
 import { shiftEmitters } from './emit-shifts.ts';
@@ -36,6 +37,7 @@ const emitters: ReadonlyMap<string, Emitter> = new Map(
     ...sseEmitters,
     ...floatEmitters,
     ...x87Emitters,
+    ...mmxEmitters,
   }),
 );
 

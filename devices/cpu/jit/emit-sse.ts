@@ -1,8 +1,10 @@
 // SSE moves, shuffles and packed integers as WebAssembly SIMD (SDM vol. 2; WebAssembly core 2.0, 5.4.9). Packed floats and their
-// exceptions are in emit-float.ts.
+// exceptions are in emit-float.ts. The MMX form of an instruction is the same SIMD instruction, whose upper half nobody looks at
+// (emit-mmx.ts), unless its result depends on the width: those return false.
 
 import type { Instruction } from '../decode/instruction.ts';
 import { CF, ZF } from '../interpreter/flags.ts';
+import { isMmx, moveMmx, moveMmxGeneral, pushMmx, pushMmxSource, setMmx } from './emit-mmx.ts';
 import type { Emitter } from './place.ts';
 import type { Translator } from './translator.ts';
 import { I64, Op, V128 } from './wasm.ts';
@@ -51,18 +53,18 @@ export function pushSource(t: Translator, i: Instruction, aligned = true): void 
   t.code.simdMemory(Simd.load, at.offset);
 }
 
-/** d = op(d, s) by one SIMD instruction. */
+/** d = op(d, s) by one SIMD instruction; `lanes`: each lane of the result depends on the same lanes only. */
 const binary =
-  (opcode: number): Emitter =>
+  (opcode: number, lanes = true): Emitter =>
   (t, i) => {
-    if (i.row.operands[0] !== 'Vx') return false;
+    if (!lanes && isMmx(i)) return false;
     const source = t.temporary(V128);
-    pushSource(t, i);
+    pushEither(t, i);
     t.code.set(source);
-    t.getXmm(i.reg);
+    pushTarget(t, i);
     t.code.get(source);
     t.code.simd(opcode);
-    t.setXmm(i.reg);
+    setTarget(t, i);
     return true;
   };
 
@@ -70,31 +72,42 @@ const binary =
 const unary =
   (opcode: number): Emitter =>
   (t, i) => {
-    if (i.row.operands[0] !== 'Vx') return false;
-    pushSource(t, i);
+    pushEither(t, i);
     t.code.simd(opcode);
-    t.setXmm(i.reg);
+    setTarget(t, i);
     return true;
   };
 
 /** PANDN and its float names: not d, and s. */
 const andNot: Emitter = (t, i) => {
-  if (i.row.operands[0] !== 'Vx') return false;
-  pushSource(t, i);
-  t.getXmm(i.reg);
+  pushEither(t, i);
+  pushTarget(t, i);
   t.code.simd(Simd.andNot);
-  t.setXmm(i.reg);
+  setTarget(t, i);
   return true;
 };
 
 /** PXOR of a register with itself is zero. */
 const exclusiveOr: Emitter = (t, i) => {
-  if (i.row.operands[0] !== 'Vx') return false;
-  if (i.memory || i.reg !== i.rm) return binary(Simd.xor)(t, i);
+  if (isMmx(i) || i.memory || i.reg !== i.rm) return binary(Simd.xor)(t, i);
   pushZero(t);
   t.setXmm(i.reg);
   return true;
 };
+
+/** The source, the destination, and where the result goes, in either register file. */
+function pushEither(t: Translator, i: Instruction): void {
+  if (isMmx(i)) pushMmxSource(t, i);
+  else pushSource(t, i);
+}
+function pushTarget(t: Translator, i: Instruction): void {
+  if (isMmx(i)) pushMmx(t, i.reg);
+  else t.getXmm(i.reg);
+}
+function setTarget(t: Translator, i: Instruction): void {
+  if (isMmx(i)) setMmx(t, i.reg);
+  else t.setXmm(i.reg);
+}
 
 export function pushZero(t: Translator): void {
   pushConstant(t, new Array<number>(16).fill(0));
@@ -142,6 +155,20 @@ const interleave = (size: number, high: boolean) => (): readonly number[] => {
   for (let n = 0; n < half; n++) numbers.push(first + n, first + n + 16 / size);
   return elements(size, numbers);
 };
+/** PUNPCKL: the lower half of a wide result is the narrow one. */
+const interleaveLow =
+  (size: number): Emitter =>
+  (t, i) => {
+    if (!isMmx(i)) return shuffled(interleave(size, false))(t, i);
+    const source = t.temporary(V128);
+    pushMmxSource(t, i);
+    t.code.set(source);
+    pushMmx(t, i.reg);
+    t.code.get(source);
+    shuffle(t, interleave(size, false)());
+    setMmx(t, i.reg);
+    return true;
+  };
 const field = (immediate: number, n: number): number => (immediate >> (2 * n)) & 3;
 
 /** PSRLDQ, PSLLDQ: whole bytes. */
@@ -189,19 +216,23 @@ const shuffleBytes: Emitter = (t, i) => {
   return true;
 };
 
-/** Shifts of elements by an immediate (Ux, Ib). */
+/** Shifts of elements by an immediate. */
 const shiftElements =
   (opcode: number, bits: number, arithmetic: boolean): Emitter =>
   (t, i) => {
-    if (i.row.operands[0] !== 'Ux') return false;
+    if (i.row.operands[1] !== 'Ib') return false;
+    const mmx = isMmx(i);
+    if (mmx) t.x87.begin();
     const count = i.immediateLow & 0xff;
     if (count >= bits && !arithmetic) pushZero(t);
     else {
-      t.getXmm(i.rm);
+      if (mmx) pushMmx(t, i.rm);
+      else t.getXmm(i.rm);
       t.code.i32(Math.min(count, bits - 1));
       t.code.simd(opcode);
     }
-    t.setXmm(i.rm);
+    if (mmx) setMmx(t, i.rm);
+    else t.setXmm(i.rm);
     return true;
   };
 
@@ -209,17 +240,16 @@ const shiftElements =
 const multiplyHigh =
   (low: number, high: number): Emitter =>
   (t, i) => {
-    if (i.row.operands[0] !== 'Vx') return false;
     const source = t.temporary(V128);
-    pushSource(t, i);
+    pushEither(t, i);
     t.code.set(source);
     for (const opcode of [low, high]) {
-      t.getXmm(i.reg);
+      pushTarget(t, i);
       t.code.get(source);
       t.code.simd(opcode);
     }
     shuffle(t, elements(2, [1, 3, 5, 7, 9, 11, 13, 15]));
-    t.setXmm(i.reg);
+    setTarget(t, i);
     return true;
   };
 
@@ -227,19 +257,18 @@ const multiplyHigh =
 const multiplyEven =
   (opcode: number): Emitter =>
   (t, i) => {
-    if (i.row.operands[0] !== 'Vx') return false;
     const source = t.temporary(V128);
-    pushSource(t, i);
+    pushEither(t, i);
     t.code.set(source);
     const even = (push: () => void): void => {
       push();
       push();
       shuffle(t, elements(4, [0, 2, 0, 2]));
     };
-    even(() => t.getXmm(i.reg));
+    even(() => pushTarget(t, i));
     even(() => t.code.get(source));
     t.code.simd(opcode);
-    t.setXmm(i.reg);
+    setTarget(t, i);
     return true;
   };
 
@@ -362,6 +391,7 @@ const moveScalar =
 /** MOVQ between XMM registers and memory: the upper half becomes 0. */
 const moveQuad: Emitter = (t, i) => {
   const { code } = t;
+  if (i.row.operands.includes('Pq')) return moveMmx(t, i);
   const load = i.row.operands[0] === 'Vx';
   if (!load && i.row.operands[1] !== 'Vx') return false;
   if (load && i.row.operands[1] !== 'Wq') return false;
@@ -381,6 +411,7 @@ const moveQuad: Emitter = (t, i) => {
 /** MOVD, MOVQ between XMM and general registers. */
 const moveGeneral: Emitter = (t, i) => {
   const { code } = t;
+  if (i.row.operands.includes('Pq')) return moveMmxGeneral(t, i);
   const [first, second] = i.row.operands;
   const size = i.rexW ? 8 : 4;
   if (first === 'Vx' && second === 'Ey') {
@@ -597,16 +628,16 @@ export const sseEmitters: { readonly [operation: string]: Emitter } = {
   pcmpgtw: binary(0x31),
   pcmpgtd: binary(0x3b),
   pcmpgtq: binary(0xd9),
-  packsswb: binary(0x65),
-  packuswb: binary(0x66),
-  packssdw: binary(0x85),
+  packsswb: binary(0x65, false),
+  packuswb: binary(0x66, false),
+  packssdw: binary(0x85, false),
   packusdw: binary(0x86),
   pabsb: unary(0x60),
   pabsw: unary(0x80),
   pabsd: unary(0xa0),
-  punpcklbw: shuffled(interleave(1, false)),
-  punpcklwd: shuffled(interleave(2, false)),
-  punpckldq: shuffled(interleave(4, false)),
+  punpcklbw: interleaveLow(1),
+  punpcklwd: interleaveLow(2),
+  punpckldq: interleaveLow(4),
   punpcklqdq: shuffled(interleave(8, false)),
   punpckhbw: shuffled(interleave(1, true)),
   punpckhwd: shuffled(interleave(2, true)),

@@ -1,10 +1,38 @@
-// x87 instructions for the random programs (program.ts): runs that push a few values, compute with them and mostly leave the stack as
+// x87 and MMX instructions for the random programs (program.ts): runs that push a few values, compute with them and mostly leave the stack as
 // deep as it was, so that compiled code finds numbers and not only stack faults.
 
 import type { SeededRandom } from '../../../devices/base/random.ts';
 
 /** Control words: 64, 53 and 24 bits, all roundings; the last two unmask PE and IE. */
 const CONTROL_WORDS = [0x37f, 0x37f, 0x27f, 0x07f, 0x77f, 0xb7f, 0xf7f, 0x67f, 0x35f, 0x37e];
+
+/** MMX instructions on registers and memory; they alias the x87 registers, so a run mostly ends with EMMS. */
+export function makeMmxRun(random: SeededRandom): number[] {
+  const bytes: number[] = [];
+  const pick = <T>(list: readonly T[]): T => list[random.below(list.length)];
+  const operands = (opcode: number, wide = false, memory = random.below(3) === 0): void => {
+    const reg = random.below(8) << 3;
+    const offset = random.below(8) === 0 ? 0xff0 + random.below(32) : random.below(0x600);
+    if (memory) bytes.push(wide ? 0x49 : 0x41, 0x0f, opcode, 0x86 | reg, offset & 0xff, offset >> 8, 0, 0);
+    // RAX to RBX, or an MMX register.
+    else bytes.push(...(wide ? [0x48] : []), 0x0f, opcode, 0xc0 | reg | random.below(4));
+  };
+  for (let n = random.below(8); n >= 0; n--) {
+    const forms: (() => void)[] = [
+      () => operands(pick([0x6f, 0x7f])),
+      () => operands(pick([0x6e, 0x7e]), random.below(2) === 0),
+      () => operands(0x60 + random.below(12)),
+      () => operands(pick([0x74, 0x75, 0x76, 0xd1, 0xd4, 0xd5, 0xf4, 0xf5, 0xf6])),
+      () => operands(0xd8 + random.below(14)),
+      () => operands(pick([0xe8, 0xe9, 0xea, 0xeb, 0xec, 0xed, 0xee, 0xef, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe])),
+      () => bytes.push(0x0f, 0x71 + random.below(2), 0xc0 | (pick([2, 4, 6]) << 3) | random.below(8), random.below(40)),
+      () => bytes.push(0x0f, 0x73, 0xc0 | (pick([2, 6]) << 3) | random.below(8), random.below(70)),
+    ];
+    pick(forms)();
+  }
+  if (random.below(4) !== 0) bytes.push(0x0f, 0x77);
+  return bytes;
+}
 
 /** One run as bytes; memory operands are at [R14 + 0..0x600] or over the boundary of the data's two pages. */
 export function makeX87Run(random: SeededRandom): number[] {
