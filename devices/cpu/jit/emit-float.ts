@@ -8,8 +8,9 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import { CF, ZF } from '../interpreter/flags.ts';
-import { pushConstant, pushSource, pushZero, Simd } from './emit-sse.ts';
+import { pushConstant, pushSource, pushZero } from './emit-sse.ts';
 import type { Emitter } from './place.ts';
+import { Simd } from './simd.ts';
 import type { Translator } from './translator.ts';
 import { F32, F64, I32, I64, NO_RESULT, Op, V128, type ValueType } from './wasm.ts';
 

@@ -5,12 +5,10 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import type { Emitter } from './place.ts';
+import { Simd } from './simd.ts';
 import type { Translator } from './translator.ts';
 import { I64, Op, V128 } from './wasm.ts';
 
-const LOAD_32_ZERO = 0x5c;
-const LOAD_64_ZERO = 0x5d;
-const EXTRACT_64 = 0x1d;
 const ALL_ONES = 0xffff;
 
 /** The destination of the instruction is an MMX register. */
@@ -22,7 +20,7 @@ export function isMmx(i: Instruction): boolean {
 /** Pushes a v128 with an MMX register in its lower half. */
 export function pushMmx(t: Translator, number: number): void {
   t.code.i32((number & 7) * 16);
-  t.x87.registerVector(LOAD_64_ZERO);
+  t.x87.registerVector(Simd.load64Zero);
 }
 
 /** The source operand likewise; leaves the region if an x87 exception is pending. */
@@ -35,7 +33,7 @@ export function pushMmxSource(t: Translator, i: Instruction): void {
   const narrow = i.row.operands[1] === 'Qd';
   const at = t.access(i, narrow ? 4 : 8, false);
   t.code.get(at.host);
-  t.code.simdMemory(narrow ? LOAD_32_ZERO : LOAD_64_ZERO, at.offset);
+  t.code.simdMemory(narrow ? Simd.load32Zero : Simd.load64Zero, at.offset);
 }
 
 /** Pops a v128 whose lower half is the result. */
@@ -44,7 +42,7 @@ export function setMmx(t: Translator, number: number): void {
   t.code.set(vector);
   writeMmx(t, number, () => {
     t.code.get(vector);
-    t.code.simdLane(EXTRACT_64, 0);
+    t.code.simdLane(Simd.i64x2Extract, 0);
   });
 }
 function writeMmx(t: Translator, number: number, push: () => void): void {

@@ -6,41 +6,9 @@ import type { Instruction } from '../decode/instruction.ts';
 import { CF, ZF } from '../interpreter/flags.ts';
 import { isMmx, moveMmx, moveMmxGeneral, pushMmx, pushMmxSource, setMmx } from './emit-mmx.ts';
 import type { Emitter } from './place.ts';
+import { Simd } from './simd.ts';
 import type { Translator } from './translator.ts';
 import { I64, Op, V128 } from './wasm.ts';
-
-/** SIMD opcodes by their number after the prefix FD. */
-export const Simd = {
-  load: 0x00,
-  store: 0x0b,
-  constant: 0x0c,
-  shuffle: 0x0d,
-  swizzle: 0x0e,
-  i8x16Extract: 0x16,
-  i8x16Replace: 0x17,
-  i16x8Extract: 0x19,
-  i16x8Replace: 0x1a,
-  i32x4Extract: 0x1b,
-  i32x4Replace: 0x1c,
-  i64x2Extract: 0x1d,
-  i64x2Replace: 0x1e,
-  f32x4Extract: 0x1f,
-  f32x4Replace: 0x20,
-  f64x2Extract: 0x21,
-  f64x2Replace: 0x22,
-  not: 0x4d,
-  and: 0x4e,
-  andNot: 0x4f,
-  or: 0x50,
-  xor: 0x51,
-  anyTrue: 0x53,
-  load64Lane: 0x57,
-  load32Zero: 0x5c,
-  load64Zero: 0x5d,
-  i8x16Bitmask: 0x64,
-  i32x4Bitmask: 0xa4,
-  i64x2Bitmask: 0xc4,
-} as const;
 
 /** The source operand of a 16-byte instruction: pushes a v128. `aligned` as for all but the MOVU family. */
 export function pushSource(t: Translator, i: Instruction, aligned = true): void {

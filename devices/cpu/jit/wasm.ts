@@ -16,7 +16,7 @@ export type ValueType = typeof I32 | typeof I64 | typeof F32 | typeof F64 | type
 /** Block type without result (5.4.1). */
 export const NO_RESULT = 0x40;
 
-/** Instructions by their opcode (5.4). Those of SIMD follow the prefix FD (5.4.9) and are in `Simd`. */
+/** Instructions by their opcode (5.4). Those of SIMD follow the prefix FD (5.4.9) and are in simd.ts. */
 export const Op = {
   unreachable: 0x00,
   block: 0x02,
