@@ -125,7 +125,7 @@ export class VirtualCpu implements Cpu, Snapshotable {
   }
 
   get compilerStatistics(): CompilerStatistics {
-    return this.jit?.statistics ?? NO_COMPILER;
+    return this.jit?.figures ?? NO_COMPILER;
   }
 
   run(budget: number): TrapKind {

@@ -20,6 +20,7 @@ import {
   USER_WRITE,
 } from '../../mmu/mmu.ts';
 import type { Instruction } from '../decode/instruction.ts';
+import { createExtendedUnit, type ExtendedUnit } from '../extended/unit.ts';
 import {
   CR0,
   CR2,
@@ -65,6 +66,9 @@ export const Vector = {
 
 /** Thrown by raise(): the fault itself is in core.faultVector and core.faultErrorCode. Never leaves this folder. */
 export const faultSignal = { name: 'cpu fault' } as const;
+
+/** The extended unit costs milliseconds to make, softfloat/ a fraction of a microsecond an operation. */
+const UNIT_PAYS = 4000;
 
 export class CpuCore {
   readonly memory: PhysicalMemory;
@@ -118,6 +122,8 @@ export class CpuCore {
   onCodeChange: () => void = () => {};
   /** A code page was written: its blocks must go (-1: all blocks). Set by the owner of the blocks. */
   onCodeWrite: (page: number) => void = () => {};
+  private unit: ExtendedUnit | null = null;
+  private unitWishes = 0;
   readonly statistics: CpuStatistics = { tlbHits: 0, tlbMisses: 0, pageFaults: 0, interrupts: 0, systemCalls: 0 };
 
   constructor(memory: PhysicalMemory, bus: CpuBus, nowNanos: (() => number) | null) {
@@ -134,6 +140,17 @@ export class CpuCore {
     this.ram = memory.bytes;
     this.ramView = memory.view;
     this.tlb = this.mmu.entries;
+  }
+
+  /** The extended unit of this memory; made when it is first needed. */
+  get extendedUnit(): ExtendedUnit {
+    this.unit ??= createExtendedUnit(this.memory);
+    return this.unit;
+  }
+  /** The same for the interpreter: null until it has been asked for so often that making it pays. */
+  extendedUnitIfHot(): ExtendedUnit | null {
+    if (this.unit !== null) return this.unit;
+    return ++this.unitWishes < UNIT_PAYS ? null : this.extendedUnit;
   }
 
   // ---------------------------------------------------------------------------------------------- exceptions

@@ -1,6 +1,8 @@
 // x87 arithmetic, compares and the one-operand operations (SDM vol. 2).
 
 import type { Handler, HandlerSelector } from '../decode/instruction.ts';
+import { EXTENDED_SCRATCH } from '../extended/operand.ts';
+import type { ExtendedUnit } from '../extended/unit.ts';
 import {
   add,
   classify,
@@ -28,12 +30,14 @@ import {
 } from '../softfloat/transcendental.ts';
 import { FSW } from '../state-layout.ts';
 
+import type { CpuCore } from './core.ts';
 import { setFlags } from './flags.ts';
 import {
   C0,
   C1,
   C2,
   C3,
+  commitAnswer,
   commitStatus,
   configureX87,
   isEmpty,
@@ -44,45 +48,82 @@ import {
   requireX87,
   setConditionCodes,
   stackOverflow,
+  stackPlace,
   stackUnderflow,
   writeStack,
   x87Status,
 } from './x87-common.ts';
-import { loadOperand } from './x87-transfer.ts';
+import { stagedOperand, stagedToPlace, stageOperand } from './x87-transfer.ts';
 
 type Binary = (status: FloatStatus, a: Extended, b: Extended) => Extended;
 
+/** One of the four operations: the reference, and its name in the extended unit. `reversed`: source operation destination. */
+interface Arithmetic {
+  readonly reference: Binary;
+  readonly unit: 'add' | 'subtract' | 'multiply' | 'divide';
+  readonly reversed: boolean;
+}
+
+/** destination = operation(destination, source) by the unit, places given; false: not done. */
+function computeFast(
+  core: CpuCore,
+  unit: ExtendedUnit | null,
+  operation: Arithmetic,
+  destination: number,
+  source: number,
+): boolean {
+  if (unit === null) return false;
+  const compute = unit[operation.unit];
+  return commitAnswer(
+    core,
+    operation.reversed ? compute(destination, source, destination) : compute(destination, destination, source),
+  );
+}
+/** The reference: false if an unmasked exception keeps the destination. */
+function computeExactly(core: CpuCore, operation: Arithmetic, index: number, source: Extended): boolean {
+  const destination = readStack(core, index);
+  const { reference, reversed } = operation;
+  const result = reversed ? reference(x87Status, source, destination) : reference(x87Status, destination, source);
+  if (!commitStatus(core)) return false;
+  writeStack(core, index, result);
+  return true;
+}
+
 /** FADD ST(0),m / ST(0),ST(i) / ST(i),ST(0) and their popping forms: destination = operation(destination, source). */
-function arithmetic(operation: Binary, integer = false, pops = false): HandlerSelector {
+function arithmetic(operation: Arithmetic, integer = false, pops = false): HandlerSelector {
   return (i): Handler => {
     const [target, source] = i.row.operands;
     if (source !== 'STi' && source !== 'ST0')
       return (core, i) => {
         requireX87(core);
-        configureX87(core);
-        const operand = loadOperand(core, i, source, integer);
+        stageOperand(core, i, source);
         remember(core, i);
         if (isEmpty(core, 0)) {
           if (stackUnderflow(core)) writeStack(core, 0, extendedIndefinite);
           return;
         }
-        const result = operation(x87Status, readStack(core, 0), operand);
-        if (commitStatus(core)) writeStack(core, 0, result);
+        const unit = core.extendedUnitIfHot();
+        if (
+          unit !== null &&
+          stagedToPlace(core, unit, EXTENDED_SCRATCH, source, integer) &&
+          computeFast(core, unit, operation, stackPlace(core, 0), EXTENDED_SCRATCH)
+        )
+          return;
+        configureX87(core);
+        computeExactly(core, operation, 0, stagedOperand(core, source, integer));
       };
     const toOther = target === 'STi';
     return (core, i) => {
       requireX87(core);
-      configureX87(core);
       remember(core, i);
       const d = toOther ? i.rm & 7 : 0;
       const s = toOther ? 0 : i.rm & 7;
       if (isEmpty(core, 0) || isEmpty(core, i.rm & 7)) {
         if (!stackUnderflow(core)) return;
         writeStack(core, d, extendedIndefinite);
-      } else {
-        const result = operation(x87Status, readStack(core, d), readStack(core, s));
-        if (!commitStatus(core)) return;
-        writeStack(core, d, result);
+      } else if (!computeFast(core, core.extendedUnitIfHot(), operation, stackPlace(core, d), stackPlace(core, s))) {
+        configureX87(core);
+        if (!computeExactly(core, operation, d, readStack(core, s))) return;
       }
       if (pops) pop(core);
     };
@@ -90,13 +131,13 @@ function arithmetic(operation: Binary, integer = false, pops = false): HandlerSe
 }
 
 const subtract: Binary = (status, a, b) => add(status, a, b, true);
-const binary: { readonly [stem: string]: Binary } = {
-  add: (status, a, b) => add(status, a, b, false),
-  mul: multiply,
-  sub: subtract,
-  subr: (status, a, b) => subtract(status, b, a),
-  div: divide,
-  divr: (status, a, b) => divide(status, b, a),
+const fourOperations: { readonly [stem: string]: Arithmetic } = {
+  add: { reference: (status, a, b) => add(status, a, b, false), unit: 'add', reversed: false },
+  mul: { reference: multiply, unit: 'multiply', reversed: false },
+  sub: { reference: subtract, unit: 'subtract', reversed: false },
+  subr: { reference: subtract, unit: 'subtract', reversed: true },
+  div: { reference: divide, unit: 'divide', reversed: false },
+  divr: { reference: divide, unit: 'divide', reversed: true },
 };
 
 // ------------------------------------------------------------------------------------------------ compares
@@ -113,21 +154,29 @@ function compareToCodes(quietly: boolean, pops: number, integer = false): Handle
     const memory = source !== undefined && source !== 'STi';
     return (core, i) => {
       requireX87(core);
-      configureX87(core);
-      let order: number;
+      let codes: number;
       let stop = false;
-      const operand = memory ? loadOperand(core, i, source, integer) : undefined;
+      if (memory) stageOperand(core, i, source);
       remember(core, i);
       const other = source === 'STi' ? i.rm & 7 : 1;
-      if (isEmpty(core, 0) || (operand === undefined && isEmpty(core, other))) {
+      if (isEmpty(core, 0) || (!memory && isEmpty(core, other))) {
         // The condition codes say "unordered" even if the exception is unmasked; only the pop waits.
         stop = !stackUnderflow(core);
-        order = Ordering.unordered;
+        codes = codesOf(Ordering.unordered);
       } else {
-        order = compare(x87Status, readStack(core, 0), operand ?? readStack(core, other), quietly);
-        stop = !commitStatus(core);
+        const unit = core.extendedUnitIfHot();
+        let fast = -1;
+        if (unit !== null && (!memory || stagedToPlace(core, unit, EXTENDED_SCRATCH, source, integer)))
+          fast = unit.compare(stackPlace(core, 0), memory ? EXTENDED_SCRATCH : stackPlace(core, other));
+        if (fast >= 0) codes = fast << 8;
+        else {
+          configureX87(core);
+          const operand = memory ? stagedOperand(core, source, integer) : readStack(core, other);
+          codes = codesOf(compare(x87Status, readStack(core, 0), operand, quietly));
+          stop = !commitStatus(core);
+        }
       }
-      setConditionCodes(core, codesOf(order));
+      setConditionCodes(core, codes);
       if (stop) return;
       for (let n = 0; n < pops; n++) pop(core);
     };
@@ -146,6 +195,12 @@ function compareToFlags(quietly: boolean, pops: boolean): HandlerSelector {
     if (isEmpty(core, 0) || isEmpty(core, i.rm & 7)) {
       stop = !stackUnderflow(core);
     } else {
+      const fast = core.extendedUnitIfHot()?.compare(stackPlace(core, 0), stackPlace(core, i.rm & 7)) ?? -1;
+      if (fast >= 0) {
+        setFlags(core, fast);
+        if (pops) pop(core);
+        return;
+      }
       order = compare(x87Status, readStack(core, 0), readStack(core, i.rm & 7), quietly);
       stop = !commitStatus(core);
       // Silicon leaves C1 alone here.
@@ -186,15 +241,22 @@ const examine: HandlerSelector = () => (core, i) => {
 // ------------------------------------------------------------------------------------------------ one operand
 
 /** ST(0) = operation(ST(0)). */
-function unary(operation: (status: FloatStatus, a: Extended) => Extended): HandlerSelector {
+function unary(
+  operation: (status: FloatStatus, a: Extended) => Extended,
+  inUnit?: 'root' | 'roundToIntegral',
+): HandlerSelector {
   return () => (core, i) => {
     requireX87(core);
-    configureX87(core);
     remember(core, i);
     if (isEmpty(core, 0)) {
       if (stackUnderflow(core)) writeStack(core, 0, extendedIndefinite);
       return;
     }
+    if (inUnit !== undefined) {
+      const place = stackPlace(core, 0);
+      if (commitAnswer(core, core.extendedUnitIfHot()?.[inUnit](place, place) ?? -1)) return;
+    }
+    configureX87(core);
     const result = operation(x87Status, readStack(core, 0));
     if (commitStatus(core)) writeStack(core, 0, result);
   };
@@ -240,6 +302,14 @@ function partialRemainder(nearest: boolean): HandlerSelector {
     if (isEmpty(core, 0) || isEmpty(core, 1)) {
       if (stackUnderflow(core)) writeStack(core, 0, extendedIndefinite);
       return;
+    }
+    if (!nearest) {
+      const place = stackPlace(core, 0);
+      const codes = core.extendedUnitIfHot()?.remainder(place, place, stackPlace(core, 1)) ?? -1;
+      if (codes >= 0) {
+        setConditionCodes(core, codes);
+        return;
+      }
     }
     const result = remainder(x87Status, readStack(core, 0), readStack(core, 1), nearest);
     if (!commitStatus(core)) return;
@@ -337,8 +407,8 @@ const handlers: { [operation: string]: HandlerSelector } = {
   fucomip: compareToFlags(true, true),
   ftst: test,
   fxam: examine,
-  fsqrt: unary(squareRoot),
-  frndint: unary(roundToIntegral),
+  fsqrt: unary(squareRoot, 'root'),
+  frndint: unary(roundToIntegral, 'roundToIntegral'),
   f2xm1: unary(exponentialMinusOne),
   fscale: scaleTop,
   fprem: partialRemainder(false),
@@ -352,7 +422,7 @@ const handlers: { [operation: string]: HandlerSelector } = {
   fyl2x: withSecond(logarithm),
   fyl2xp1: withSecond(logarithmPlusOne),
 };
-for (const [stem, operation] of Object.entries(binary)) {
+for (const [stem, operation] of Object.entries(fourOperations)) {
   handlers[`f${stem}`] = arithmetic(operation);
   handlers[`fi${stem}`] = arithmetic(operation, true);
   handlers[`f${stem}p`] = arithmetic(operation, false, true);

@@ -47,10 +47,14 @@ export function requireX87NoWait(core: CpuCore): void {
   if ((core.words[CR0] & 0xc) !== 0) core.raiseDeviceNotAvailable();
 }
 
+/** FOP of an instruction: the low bits of the opcode, and the ModRM byte. */
+export function lastOpcode(i: Instruction): number {
+  return ((i.opcode & 7) << 8) | i.modrm;
+}
 /** Remembers the last instruction (and operand) for FNSTENV and FXSAVE. */
 export function remember(core: CpuCore, i: Instruction): void {
   const words = core.words;
-  words[FOP] = ((i.opcode & 7) << 8) | i.modrm;
+  words[FOP] = lastOpcode(i);
   words[FIP] = i.ripLow;
   words[FIP + 1] = i.ripHigh;
 }
@@ -81,7 +85,19 @@ export function writeStack(core: CpuCore, index: number, value: Extended): void 
   words[at] = Number(value.significand & 0xffffffffn) | 0;
   words[at + 1] = Number(value.significand >> 32n) | 0;
   words[at + 2] = value.signExponent;
-  words[FTW] &= ~(3 << (physical(core, index) * 2));
+  markUsed(core, index);
+}
+/** Writes ST(index) from the three words at word `from`. */
+export function copyToStack(core: CpuCore, index: number, from: number): void {
+  const at = stackWord(core, index);
+  const words = core.words;
+  words[at] = words[from];
+  words[at + 1] = words[from + 1];
+  words[at + 2] = words[from + 2] & 0xffff;
+  markUsed(core, index);
+}
+export function markUsed(core: CpuCore, index: number): void {
+  core.words[FTW] &= ~(3 << (physical(core, index) * 2));
 }
 export function setTop(core: CpuCore, top: number): void {
   core.words[FSW] = (core.words[FSW] & ~0x3800) | ((top & 7) << 11);
@@ -118,6 +134,18 @@ export function commit(core: CpuCore, flags: number, roundedUp = false): boolean
 /** commit() with what x87Status has gathered. */
 export function commitStatus(core: CpuCore): boolean {
   return commit(core, x87Status.flags, x87Status.roundedUp && (x87Status.flags & FloatFlag.inexact) !== 0);
+}
+
+/** Place of ST(index) for the extended unit. */
+export function stackPlace(core: CpuCore, index: number): number {
+  return physical(core, index) << 4;
+}
+/** commit() with an answer of the extended unit; false: it has not done the operation. */
+export function commitAnswer(core: CpuCore, answer: number): boolean {
+  if (answer < 0) return false;
+  // It has raised nothing but a masked PE, so ES stays as it is.
+  core.words[FSW] = (core.words[FSW] & ~C1) | answer;
+  return true;
 }
 
 /** Stack underflow: IE and SF with C1 = 0; true if masked (the indefinite takes the place of the result). */

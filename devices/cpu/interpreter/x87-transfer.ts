@@ -1,6 +1,8 @@
 // x87 loads, stores, exchanges, conditional moves and constants (SDM vol. 2).
 
 import type { Handler, HandlerSelector, Instruction } from '../decode/instruction.ts';
+import { TRUNCATE } from '../extended/convert.ts';
+import type { ExtendedUnit } from '../extended/unit.ts';
 import { Extended, extendedIndefinite, extendedOne, extendedZero } from '../softfloat/extended.ts';
 import {
   extendedFromBcd,
@@ -18,9 +20,12 @@ import { effectiveAddress } from './operands.ts';
 import { bits32, bits64, setBits64 } from './sse-lanes.ts';
 import {
   C1,
+  commitAnswer,
   commitStatus,
   configureX87,
+  copyToStack,
   isEmpty,
+  markUsed,
   moveTopDown,
   physical,
   pop,
@@ -30,45 +35,50 @@ import {
   rememberOperand,
   requireX87,
   stackOverflow,
+  stackPlace,
   stackUnderflow,
   stackWord,
   writeStack,
   x87Status,
 } from './x87-common.ts';
 
-/** Loads the float or integer operand of an arithmetic or load instruction; its flags are in x87Status. */
-export function loadOperand(
-  core: CpuCore,
-  i: Instruction,
-  form: string,
-  integer: boolean,
-  keepSignaling = true,
-): Extended {
+/** Address of WIDE, for the extended unit. */
+const wideAddress = (core: CpuCore): number => core.memory.sizeBytes + WIDE * 4;
+
+/** Loads the bytes of the float or integer operand of an arithmetic or load instruction into WIDE. */
+export function stageOperand(core: CpuCore, i: Instruction, form: string): void {
   const words = core.words;
   const low = effectiveAddress(core, i);
   const high = words[HIGH];
-  let value: Extended;
-  if (integer) {
-    if (form === 'Mw') value = extendedFromInteger(BigInt((core.load16(low, high) << 16) >> 16));
-    else if (form === 'Md') value = extendedFromInteger(BigInt(core.load32(low, high)));
-    else {
-      words[WIDE] = core.load64(low, high);
-      words[WIDE + 1] = words[HIGH];
-      value = extendedFromInteger(BigInt.asIntN(64, bits64(core, WIDE)));
-    }
-  } else if (form === 'Md') {
-    words[WIDE] = core.load32(low, high);
-    value = extendedFromFloat(x87Status, Float32, bits32(core, WIDE), keepSignaling);
-  } else if (form === 'Mq') {
+  if (form === 'Mw') words[WIDE] = (core.load16(low, high) << 16) >> 16;
+  else if (form === 'Md') words[WIDE] = core.load32(low, high);
+  else if (form === 'Mq') {
     words[WIDE] = core.load64(low, high);
     words[WIDE + 1] = words[HIGH];
-    value = extendedFromFloat(x87Status, Float64, bits64(core, WIDE), keepSignaling);
-  } else {
-    core.load80(low, high);
-    value = new Extended(words[WIDE + 2] & 0xffff, bits64(core, WIDE));
-  }
+  } else core.load80(low, high);
   rememberOperand(core, low, high);
-  return value;
+}
+
+/** The operand in WIDE as a number; its flags are in x87Status. */
+export function stagedOperand(core: CpuCore, form: string, integer: boolean, keepSignaling = true): Extended {
+  if (integer)
+    return extendedFromInteger(form === 'Mq' ? BigInt.asIntN(64, bits64(core, WIDE)) : BigInt(core.words[WIDE]));
+  if (form === 'Md') return extendedFromFloat(x87Status, Float32, bits32(core, WIDE), keepSignaling);
+  if (form === 'Mq') return extendedFromFloat(x87Status, Float64, bits64(core, WIDE), keepSignaling);
+  return new Extended(core.words[WIDE + 2] & 0xffff, bits64(core, WIDE));
+}
+
+/** The same by the extended unit, into a place; false: not done, WIDE is as it was. */
+export function stagedToPlace(
+  core: CpuCore,
+  unit: ExtendedUnit,
+  place: number,
+  form: string,
+  integer: boolean,
+): boolean {
+  if (!integer) return (form === 'Md' ? unit.fromSingle : unit.fromDouble)(place, wideAddress(core)) >= 0;
+  const value = form === 'Mq' ? BigInt.asIntN(64, bits64(core, WIDE)) : BigInt(core.words[WIDE]);
+  return unit.fromInteger(place, value) >= 0;
 }
 
 function load(integer: boolean): HandlerSelector {
@@ -78,28 +88,56 @@ function load(integer: boolean): HandlerSelector {
       return (core, i) => {
         requireX87(core);
         remember(core, i);
-        if (!isEmpty(core, i.rm & 7)) push(core, readStack(core, i.rm & 7));
+        if (!isEmpty(core, i.rm & 7)) pushFrom(core, stackWord(core, i.rm & 7));
         else if (stackUnderflow(core)) {
           moveTopDown(core);
           writeStack(core, 0, extendedIndefinite);
         }
       };
+    if (form === 'Mt')
+      return (core, i) => {
+        requireX87(core);
+        stageOperand(core, i, form);
+        remember(core, i);
+        pushFrom(core, WIDE);
+      };
     return (core, i) => {
       requireX87(core);
-      configureX87(core);
-      const value = loadOperand(core, i, form, integer, false);
+      stageOperand(core, i, form);
       remember(core, i);
       if (!isEmpty(core, 7)) {
         if (!stackOverflow(core)) return;
         moveTopDown(core);
         writeStack(core, 0, extendedIndefinite);
-      } else if (commitStatus(core) || (x87Status.flags & FloatFlag.invalid) === 0) {
+        return;
+      }
+      const unit = core.extendedUnitIfHot();
+      if (unit !== null && stagedToPlace(core, unit, stackPlace(core, 7), form, integer)) {
+        core.words[FSW] &= ~C1;
+        moveTopDown(core);
+        markUsed(core, 0);
+        return;
+      }
+      configureX87(core);
+      const value = stagedOperand(core, form, integer, false);
+      if (commitStatus(core) || (x87Status.flags & FloatFlag.invalid) === 0) {
         // An unmasked DE is reported, but the value is loaded (as silicon does; only IE prevents the load).
         moveTopDown(core);
         writeStack(core, 0, value);
       }
     };
   };
+}
+
+/** Pushes the three words at word `from`. */
+function pushFrom(core: CpuCore, from: number): void {
+  if (!isEmpty(core, 7)) {
+    push(core, extendedIndefinite);
+    return;
+  }
+  core.words[FSW] &= ~C1;
+  copyToStack(core, 7, from);
+  moveTopDown(core);
 }
 
 const loadBcd: HandlerSelector = () => (core, i) => {
@@ -112,8 +150,27 @@ const loadBcd: HandlerSelector = () => (core, i) => {
   push(core, extendedFromBcd(bits64(core, WIDE), core.words[WIDE + 2] & 0xffff));
 };
 
+type StoreKind = 'float' | 'integer' | 'truncate' | 'bcd';
+
+/** Puts ST(0) into WIDE by the extended unit and enters the status; false: not done. */
+function convertTopFast(core: CpuCore, form: string, kind: StoreKind): boolean {
+  if (kind === 'bcd') return false;
+  if (form === 'Mt') {
+    const at = stackWord(core, 0);
+    for (let n = 0; n < 3; n++) core.words[WIDE + n] = core.words[at + n];
+    return commitAnswer(core, 0);
+  }
+  const unit = core.extendedUnitIfHot();
+  if (unit === null) return false;
+  const place = stackPlace(core, 0);
+  const address = wideAddress(core);
+  if (kind === 'float') return commitAnswer(core, (form === 'Md' ? unit.toSingle : unit.toDouble)(place, address));
+  const width = form === 'Mw' ? 2 : form === 'Md' ? 4 : 8;
+  return commitAnswer(core, unit.toInteger(place, address, width | (kind === 'truncate' ? TRUNCATE : 0)));
+}
+
 /** Puts ST(0) into WIDE in the format of `form`; an empty ST(0) gives the indefinite. Flags in x87Status. */
-function convertTop(core: CpuCore, form: string, kind: 'float' | 'integer' | 'truncate' | 'bcd', empty: boolean): void {
+function convertTop(core: CpuCore, form: string, kind: StoreKind, empty: boolean): void {
   const words = core.words;
   const value = empty ? extendedIndefinite : readStack(core, 0);
   if (kind === 'bcd') {
@@ -133,7 +190,7 @@ function convertTop(core: CpuCore, form: string, kind: 'float' | 'integer' | 'tr
 }
 
 /** Stores to memory; nothing is stored or popped when an unmasked exception forbids a result. */
-function store(kind: 'float' | 'integer' | 'truncate' | 'bcd', pops: boolean): HandlerSelector {
+function store(kind: StoreKind, pops: boolean): HandlerSelector {
   return (i): Handler => {
     const form = i.row.operands[0];
     if (form === 'STi') return storeRegister(pops);
@@ -144,14 +201,16 @@ function store(kind: 'float' | 'integer' | 'truncate' | 'bcd', pops: boolean): H
       const low = effectiveAddress(core, i);
       const high = words[HIGH];
       core.probeWrite(low, high, bytes);
-      configureX87(core);
       const empty = isEmpty(core, 0);
-      convertTop(core, form, kind, empty);
       remember(core, i);
       rememberOperand(core, low, high);
       if (empty) {
+        configureX87(core);
+        convertTop(core, form, kind, true);
         if (!stackUnderflow(core)) return;
-      } else {
+      } else if (!convertTopFast(core, form, kind)) {
+        configureX87(core);
+        convertTop(core, form, kind, false);
         // Overflow and underflow, unmasked, leave a memory destination alone too (SDM vol. 1, 8.5.4 and 8.5.5).
         const kept = x87Status.flags & ~x87Status.masks & (FloatFlag.overflow | FloatFlag.underflow);
         if (kept !== 0) x87Status.flags &= ~FloatFlag.inexact;
@@ -175,7 +234,7 @@ function storeRegister(pops: boolean): Handler {
       writeStack(core, i.rm & 7, extendedIndefinite);
     } else {
       core.words[FSW] &= ~C1;
-      writeStack(core, i.rm & 7, readStack(core, 0));
+      copyToStack(core, i.rm & 7, stackWord(core, 0));
     }
     if (pops) pop(core);
   };
@@ -189,9 +248,16 @@ const exchange: HandlerSelector = () => (core, i) => {
   const emptyOther = isEmpty(core, other);
   if ((emptyTop || emptyOther) && !stackUnderflow(core)) return;
   core.words[FSW] &= ~C1;
-  const top = emptyTop ? extendedIndefinite : readStack(core, 0);
-  writeStack(core, 0, emptyOther ? extendedIndefinite : readStack(core, other));
-  writeStack(core, other, top);
+  if (emptyTop) writeStack(core, 0, extendedIndefinite);
+  if (emptyOther) writeStack(core, other, extendedIndefinite);
+  const a = stackWord(core, 0);
+  const b = stackWord(core, other);
+  const words = core.words;
+  for (let n = 0; n < 3; n++) {
+    const word = words[a + n];
+    words[a + n] = words[b + n];
+    words[b + n] = word;
+  }
 };
 
 /** FCMOVcc: row.parameter is the condition code. */
@@ -205,7 +271,7 @@ const conditionalMove: HandlerSelector = (i) => {
       if (stackUnderflow(core)) writeStack(core, 0, extendedIndefinite);
       return;
     }
-    if (testCondition(core, condition)) writeStack(core, 0, readStack(core, i.rm & 7));
+    if (testCondition(core, condition)) copyToStack(core, 0, stackWord(core, i.rm & 7));
   };
 };
 

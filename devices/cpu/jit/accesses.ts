@@ -4,7 +4,7 @@
 // pass over the block.
 
 import type { Instruction } from '../decode/instruction.ts';
-import { FS_BASE, GS_BASE, ZERO } from '../state-layout.ts';
+import { FDP, FS_BASE, GS_BASE, ZERO } from '../state-layout.ts';
 import { Exits } from './exits.ts';
 import type { FlagState, RegisterMoves } from './flag-code.ts';
 import { TLB_PHYSICAL, TLB_READ_OFFSET, TLB_WRITE_OFFSET } from './layout.ts';
@@ -138,6 +138,13 @@ export class Accesses extends Exits {
       this.code.get(this.gsBase);
       this.code.op(Op.i64Add);
     }
+  }
+
+  /** Writes the linear address of the memory operand to FDP. */
+  storeOperandAddress(i: Instruction): void {
+    this.code.i32(0);
+    this.pushAddress(i);
+    this.storePushedPair(FDP);
   }
 
   /** The memory operand, checked for `size` bytes: leaves the region if the TLB does not know it. `aligned`: also if it is not a multiple of the size. */

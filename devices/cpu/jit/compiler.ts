@@ -22,6 +22,7 @@ import { moveEmitters } from './emit-moves.ts';
 import { multiplyEmitters } from './emit-multiply.ts';
 import { shiftEmitters } from './emit-shifts.ts';
 import { sseEmitters } from './emit-sse.ts';
+import { x87Emitters } from './emit-x87.ts';
 import { type FlagState, flagsMoved, mergedFlags, sameFlags, UNKNOWN_FLAGS } from './flag-code.ts';
 import { KIND_DYNAMIC } from './flag-kinds.ts';
 import { type FlowStructure, structureFlow } from './flow.ts';
@@ -40,6 +41,7 @@ export const emitters: ReadonlyMap<string, Emitter> = new Map(
     ...multiplyEmitters,
     ...sseEmitters,
     ...floatEmitters,
+    ...x87Emitters,
   }),
 );
 
@@ -62,6 +64,8 @@ export interface CompiledRegion {
   /** The function may be entered while at least so many instructions are left. */
   readonly minimumLeft: number;
   readonly usesXmm: boolean;
+  /** It calls the extended unit. */
+  readonly usesX87: boolean;
 }
 
 interface Label {
@@ -147,6 +151,7 @@ class RegionCompiler {
       exits: t.exits,
       minimumLeft: this.distance[0],
       usesXmm: t.locals.includes(V128),
+      usesX87: t.x87.used,
     };
   }
 
@@ -371,6 +376,7 @@ class RegionCompiler {
       const emit = emitters.get(i.row.operation);
       if (emit === undefined || !emit(t, i)) t.callInterpreter(i);
     }
+    t.x87.flush();
     if (jumps) this.emitJump(node, block, t.startInstruction(straight), planning);
     else if (!planning) {
       t.endBlock();
@@ -383,6 +389,7 @@ class RegionCompiler {
           uncounted: 0,
           kind: KIND_DYNAMIC,
           instruction: null,
+          lastX87: null,
         });
         t.code.i32(exit);
         t.code.br(t.leaveDepth);
@@ -487,7 +494,15 @@ class RegionCompiler {
     // The engine learns targets that were not known yet, for the next time that the region is compiled.
     code.i32(
       this.learns
-        ? t.addExit({ low: 0, high: 0, uncounted: 0, kind: KIND_DYNAMIC, instruction: null, indirect: block.source })
+        ? t.addExit({
+            low: 0,
+            high: 0,
+            uncounted: 0,
+            kind: KIND_DYNAMIC,
+            instruction: null,
+            lastX87: null,
+            indirect: block.source,
+          })
         : 0,
     );
     code.br(t.leaveDepth);

@@ -46,9 +46,7 @@ import {
   TLB_PHYSICAL,
   threadedSlot,
 } from './layout.ts';
-import { Code, encodeModule, I32, I64, type ImportedFunction, NO_RESULT, Op } from './wasm.ts';
-
-export const MEMORY_PAGE_BYTES = 65536;
+import { Code, encodeModule, I32, I64, type ImportedFunction, MEMORY_PAGE_BYTES, NO_RESULT, Op } from './wasm.ts';
 
 /** What regions and handlers import (translator.ts: HELPER_*). */
 export const regionImports: readonly ImportedFunction[] = [

@@ -21,6 +21,8 @@ export interface ExitRecord {
   readonly previousKind?: number;
   /** The instruction at the exit; null if the block ended before it. */
   readonly instruction: Instruction | null;
+  /** FOP and FIP are to become those of this x87 instruction. */
+  readonly lastX87: Instruction | null;
   /** The exit is a look-up for several accesses at once. */
   readonly shared?: boolean;
   /** The end of this block, an indirect jump, went where no edge leads; RIP is there already. */
@@ -62,7 +64,12 @@ export class Exits extends FlagCode {
       kind: this.kind,
       previousKind: this.previousKind,
       instruction: i,
+      lastX87: this.pendingX87,
     });
+  }
+  /** The last x87 instruction, whose FOP and FIP are not stored yet. */
+  protected get pendingX87(): Instruction | null {
+    return null;
   }
   addExit(record: ExitRecord): number {
     this.exits.push(record);

@@ -15,6 +15,8 @@ import { type Code, I32, I64, Op } from './wasm.ts';
 export const HELPER_EXECUTE = 0;
 export const HELPER_FLAGS = 1;
 export const HELPER_STRING = 2;
+/** Their number; those of the extended unit follow. */
+export const HELPERS = 3;
 
 /** What is known of the flags at a place in the code. */
 export interface FlagState {

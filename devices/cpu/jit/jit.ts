@@ -13,13 +13,15 @@
 
 import { HOST_AREA_BYTES, PAGE_SHIFT } from '../../base/physical-memory.ts';
 import type { CompilerStatistics } from '../../contract/cpu.ts';
+import { unitImports } from '../extended/unit.ts';
 import type { Block, BlockCache } from '../interpreter/blocks.ts';
 import { type CpuCore, faultSignal, Vector } from '../interpreter/core.ts';
+import { remember } from '../interpreter/x87-common.ts';
 import { CR0, CR4, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, RIP_HIGH, RIP_LOW } from '../state-layout.ts';
 import { Answer, HEADER_BYTES, HEADER_COUNT, RECORD_BYTES, RECORD_RIP } from '../threaded/layout.ts';
 import { ThreadedCode } from '../threaded/threaded-code.ts';
 import { type CompiledRegion, compileRegion } from './compiler.ts';
-import { Dispatcher, MEMORY_PAGE_BYTES, regionImports } from './dispatcher.ts';
+import { Dispatcher, regionImports } from './dispatcher.ts';
 import { adoptFlags, KIND_DYNAMIC, offerFlags, settleFlags } from './flag-kinds.ts';
 import { fetchSource } from './flag-sources.ts';
 import { JumpTableArea } from './jump-table.ts';
@@ -39,7 +41,7 @@ import {
 } from './layout.ts';
 import { addressKey, growRegion, type Region } from './region.ts';
 import type { ExitRecord } from './translator.ts';
-import { encodeModule, I32 } from './wasm.ts';
+import { encodeModule, I32, type ImportedFunction, MEMORY_PAGE_BYTES } from './wasm.ts';
 
 export const DEFAULT_COMPILE_THRESHOLD = 500;
 /** A module costs a fixed time: regions wait for company, but not longer than so many instructions. */
@@ -123,6 +125,8 @@ interface Compilation {
   readonly region: CompiledRegion;
 }
 
+const importsWithUnit: readonly ImportedFunction[] = [...regionImports, ...unitImports];
+
 /** The figures before anything was compiled. */
 export function noCompilation(): CompilerStatistics {
   return {
@@ -140,7 +144,7 @@ export function noCompilation(): CompilerStatistics {
 
 export class Jit {
   readonly threshold: number;
-  readonly statistics = noCompilation();
+  private readonly statistics = noCompilation();
   /** core.instructionCount at which waiting blocks are compiled; Infinity while none waits. */
   compileAt = Number.POSITIVE_INFINITY;
   private readonly core: CpuCore;
@@ -187,6 +191,11 @@ export class Jit {
   }
 
   // ---------------------------------------------------------------------------------------------- compiling
+
+  /** What was compiled and run so far. */
+  get figures(): CompilerStatistics {
+    return { ...this.statistics, refused: this.statistics.refused + (this.threaded?.refusedHandlers ?? 0) };
+  }
 
   /** A block has become hot. */
   private request(block: Block): void {
@@ -325,10 +334,11 @@ export class Jit {
 
   private instantiate(compilations: readonly Compilation[]): void {
     const { memory } = this.core;
+    const usesX87 = compilations.some(({ region }) => region.usesX87);
     const bytes = encodeModule({
       memoryPages: (memory.sizeBytes + HOST_AREA_BYTES) / MEMORY_PAGE_BYTES,
       tableSize: 0,
-      imports: regionImports,
+      imports: usesX87 ? importsWithUnit : regionImports,
       type: { parameters: [], results: [I32] },
       functions: compilations.map(({ region }) => region.body),
     });
@@ -345,7 +355,9 @@ export class Jit {
       }
       return;
     }
-    const { exports } = new WebAssembly.Instance(module, { env: this.environment });
+    const { exports } = new WebAssembly.Instance(module, {
+      env: usesX87 ? { ...this.environment, ...this.core.extendedUnit } : this.environment,
+    });
     compilations.forEach(({ entry, pages, region }, n) => {
       const number = this.freeNumbers.pop() ?? this.functions.length;
       const code = new CompiledCode(entry, number, pages, region);
@@ -587,6 +599,7 @@ export class Jit {
     w[RIP_HIGH] = exit.high;
     core.instructionCount -= uncounted;
     this.statistics.instructions -= uncounted;
+    if (exit.lastX87 !== null) remember(core, exit.lastX87);
     if (exit.kind !== KIND_DYNAMIC) w[LAZY_KIND] = exit.kind;
     if (exit.operands !== undefined) {
       fetchSource(core, exit.operands.a, LAZY_A_LOW);

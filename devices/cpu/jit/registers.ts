@@ -143,7 +143,8 @@ export class Registers extends Locals {
 
   // ------------------------------------------------------------------------------- state area in memory
 
-  protected stateOffset(word: number): number {
+  /** Byte offset of a word of the state area, for a load or store with address 0. */
+  stateOffset(word: number): number {
     return this.hostArea + word * 4;
   }
   storeWord(word: number, push: () => void): void {

@@ -22,12 +22,18 @@ import { type FlagState, HELPER_EXECUTE, HELPER_STRING, UNKNOWN_FLAGS } from './
 import { JIT_LEFT } from './layout.ts';
 import { Pages } from './pages.ts';
 import { Code, I32, NO_RESULT, Op } from './wasm.ts';
+import { X87Stack } from './x87-stack.ts';
 
 export type { BlockPlan, MemoryReference, TranslatorOptions } from './accesses.ts';
 export type { ExitRecord } from './exits.ts';
 
 export class Translator extends Pages {
+  readonly x87 = new X87Stack(this);
   private callsHandler = false;
+
+  protected override get pendingX87(): Instruction | null {
+    return this.x87.pending;
+  }
 
   /** True if nobody can see the flags that the current instruction leaves: a full set follows before any reader or exit. */
   flagsAreDead(): boolean {
@@ -60,11 +66,15 @@ export class Translator extends Pages {
         this.storeFlags();
       }
     }
+    this.x87.flush();
+    this.x87.store();
     code.i32(number);
     code.call(counts ? HELPER_STRING : HELPER_EXECUTE);
     const status = this.temporary(I32);
     code.set(status);
     if (counts) this.loadWord(code, JIT_LEFT, this.left);
+    this.x87.load(code);
+    this.x87.forget();
     if (!readsOnly) {
       for (let n = 0; n < 16; n++)
         if ((effects.general & (1 << n)) !== 0) {
@@ -104,6 +114,7 @@ export class Translator extends Pages {
     this.plan = plan;
     this.nextAccess = 0;
     this.floatChecked = false;
+    this.x87.forget();
     this.startFlags(flags);
     this.forgetRegisters();
   }
@@ -162,6 +173,7 @@ export class Translator extends Pages {
     if (this.usesGs) this.loadPair(target, GS_BASE, this.gsBase);
     for (let n = 0; n < 16; n++) if (this.general[n] >= 0) this.loadPair(target, n * 2, this.general[n]);
     for (let n = 0; n < 16; n++) if (this.xmm[n] >= 0) this.loadRegisters(target, 0, 1 << n);
+    this.x87.load(target);
     this.loadConstants(target);
     if (this.usesFloat) this.loadFloatMode(target);
     this.loadFlags(target);
@@ -195,6 +207,7 @@ export class Translator extends Pages {
   epilogue(): void {
     this.storeWord(JIT_LEFT, () => this.code.get(this.left));
     this.storeRegisters(this.writtenGeneral, this.writtenXmm);
+    this.x87.store();
   }
 }
 

@@ -1,5 +1,5 @@
 // Writing WebAssembly: a growing byte buffer with the binary encodings (WebAssembly core 2.0, chapter 5), and a module made of
-// function bodies that all have the same type and the same imports.
+// function bodies and the functions that they import.
 //
 //   module = magic version | types | imports | functions | exports | code
 //
@@ -16,7 +16,7 @@ export type ValueType = typeof I32 | typeof I64 | typeof F32 | typeof F64 | type
 /** Block type without result (5.4.1). */
 export const NO_RESULT = 0x40;
 
-/** Instructions by their opcode (5.4). Those of SIMD follow the prefix FD (5.4.9) and are in `Simd`. */
+/** Instructions by their opcode (5.4). Those of SIMD follow the prefix FD (5.4.9) and are in simd.ts. */
 export const Op = {
   unreachable: 0x00,
   block: 0x02,
@@ -149,6 +149,7 @@ export const Op = {
   f32DemoteF64: 0xb6,
   f64ConvertI32S: 0xb7,
   f64ConvertI64S: 0xb9,
+  f64ConvertI64U: 0xba,
   f64PromoteF32: 0xbb,
   i32ReinterpretF32: 0xbc,
   i64ReinterpretF64: 0xbd,
@@ -168,6 +169,9 @@ export const Truncate = {
   i64F32S: 4,
   i64F64S: 6,
 } as const;
+
+/** Unit of a memory's size (4.2.8). */
+export const MEMORY_PAGE_BYTES = 65536;
 
 const FIRST_CAPACITY = 1 << 14;
 
@@ -304,6 +308,8 @@ export class Code {
 
 /** A finished function: its locals (in order of their indices, after the parameters) and its instructions without the last `end`. */
 export interface FunctionBody {
+  /** If it is not that of the module's other functions. */
+  readonly type?: FunctionType;
   readonly locals: readonly ValueType[];
   readonly code: Uint8Array;
 }
@@ -358,7 +364,7 @@ export interface ModuleParts {
   /** The table "env.table" of at least this many functions is imported if > 0. */
   readonly tableSize: number;
   readonly imports: readonly ImportedFunction[];
-  /** Type of every function of the module: type 0. */
+  /** Type 0: of every function of the module that does not say otherwise. */
   readonly type: FunctionType;
   /** A second type, for functions in the table: type 1 if there are no imports. */
   readonly otherType?: FunctionType;
@@ -371,10 +377,12 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   for (const byte of [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) module.op(byte);
 
   const content = new Code();
-  content.unsigned(parts.imports.length + 1 + (parts.otherType === undefined ? 0 : 1));
+  const ownTypes = parts.functions.flatMap(({ type }) => type ?? []);
+  if (parts.otherType !== undefined) ownTypes.push(parts.otherType);
+  content.unsigned(1 + parts.imports.length + ownTypes.length);
   writeType(content, parts.type);
   for (const imported of parts.imports) writeType(content, imported.type);
-  if (parts.otherType !== undefined) writeType(content, parts.otherType);
+  for (const type of ownTypes) writeType(content, type);
   section(module, 1, content);
 
   content.clear();
@@ -404,7 +412,8 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
 
   content.clear();
   content.unsigned(parts.functions.length);
-  for (let n = 0; n < parts.functions.length; n++) content.unsigned(0);
+  let nextType = 1 + parts.imports.length;
+  for (const { type } of parts.functions) content.unsigned(type === undefined ? 0 : nextType++);
   section(module, 3, content);
 
   content.clear();

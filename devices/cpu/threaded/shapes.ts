@@ -7,13 +7,14 @@
 import { HOST_AREA_BYTES } from '../../base/physical-memory.ts';
 import { type Handler, Instruction } from '../decode/instruction.ts';
 import { emitters } from '../jit/compiler.ts';
-import { MEMORY_PAGE_BYTES, regionImports } from '../jit/dispatcher.ts';
+import { regionImports } from '../jit/dispatcher.ts';
 import { moveStack, pushJumpCondition, pushNotCanonical, pushReturnAddress } from '../jit/emit-jumps.ts';
+import { x87Emitters } from '../jit/emit-x87.ts';
 import { KIND_DYNAMIC } from '../jit/flag-kinds.ts';
 import { MAXIMUM_HANDLERS } from '../jit/layout.ts';
 import { RSP } from '../jit/place.ts';
 import { Ending, endingOf } from '../jit/region.ts';
-import { encodeModule, type FunctionBody, I32, I64, Op } from '../jit/wasm.ts';
+import { encodeModule, type FunctionBody, I32, I64, MEMORY_PAGE_BYTES, Op } from '../jit/wasm.ts';
 import { FS_BASE, GS_BASE, RIP_LOW, ZERO } from '../state-layout.ts';
 import type { InstructionRow } from '../table/row.ts';
 import { HandlerTranslator, NOT_DONE, SLOT_BASE, SLOT_INDEX, SLOT_REG, SLOT_RM } from './handler-translator.ts';
@@ -65,7 +66,10 @@ class RowShapes {
     this.byteRm = row.operands.some((form) => form === 'Eb' || form === 'Zb');
     const immediate = row.operands.find((form) => form[0] === 'I');
     this.immediateInShape = immediate !== undefined && !immediateIsValue.has(row.operation);
-    this.possible = !row.operands.some(isForeign) && (!this.immediateInShape || immediate === 'Ib');
+    this.possible =
+      !Object.hasOwn(x87Emitters, row.operation) &&
+      !row.operands.some(isForeign) &&
+      (!this.immediateInShape || immediate === 'Ib');
     this.looksAtFlags =
       row.flagsRead !== undefined ||
       (row.flagsWritten !== undefined &&
@@ -92,6 +96,8 @@ export class ShapeLibrary {
   /** Bodies that are not in a module yet, in the order of their numbers. */
   private pending: FunctionBody[] = [];
   private readonly modules: HandlerModule[] = [];
+  /** Handlers that the WebAssembly engine did not take. */
+  refused = 0;
   /** Handlers that have a number. */
   count = 0;
   private readonly rows = new Map<InstructionRow, RowShapes>();
@@ -121,16 +127,25 @@ export class ShapeLibrary {
   /** Compiles the handlers that wait. */
   compile(): void {
     if (this.pending.length === 0) return;
+    this.addModule(this.count - this.pending.length, this.pending);
+    this.pending = [];
+  }
+  private addModule(first: number, functions: readonly FunctionBody[]): void {
     const bytes = encodeModule({
       memoryPages: this.memoryPages,
       tableSize: 0,
       imports: regionImports,
       type: { parameters: [I32], results: [I32] },
-      functions: this.pending,
+      functions,
     });
-    const first = this.count - this.pending.length;
-    this.modules.push({ first, count: this.pending.length, module: new WebAssembly.Module(bytes) });
-    this.pending = [];
+    try {
+      this.modules.push({ first, count: functions.length, module: new WebAssembly.Module(bytes) });
+    } catch (error) {
+      // A mistake in one handler must not take the guest down: its instructions stay with the interpreter, and it is counted.
+      if ((error as Error).name !== 'CompileError') throw error;
+      if (functions.length === 1) this.refused++;
+      else functions.forEach((body, n) => this.addModule(first + n, [body]));
+    }
   }
 
   private add(emit: (t: HandlerTranslator) => void, answer = 0): void {

@@ -97,6 +97,10 @@ export class ThreadedCode {
     this.next = this.start;
     this.invalidate();
   }
+  /** Handlers that the WebAssembly engine did not take. */
+  get refusedHandlers(): number {
+    return this.library.refused;
+  }
   get isFull(): boolean {
     return this.next + MOST_BYTES > this.end;
   }
@@ -209,14 +213,18 @@ export class ThreadedCode {
   private install(): void {
     const { library, dispatcher } = this;
     if (library.waiting >= HANDLERS_TOGETHER) library.compile();
+    const installStubs = (before: number): void => {
+      for (; this.installedHandlers < before; this.installedHandlers++)
+        dispatcher.installHandler(this.installedHandlers, this.stub);
+    };
     for (; this.installedModules < library.compiled.length; this.installedModules++) {
       const { first, count, module } = library.compiled[this.installedModules];
       const { exports } = new WebAssembly.Instance(module, { env: this.environment });
+      installStubs(first);
       for (let n = 0; n < count; n++) dispatcher.installHandler(first + n, exports[`f${n}`]);
       this.stub ??= exports.f0;
       this.installedHandlers = Math.max(this.installedHandlers, first + count);
     }
-    for (; this.installedHandlers < library.count; this.installedHandlers++)
-      dispatcher.installHandler(this.installedHandlers, this.stub);
+    installStubs(library.count);
   }
 }

@@ -1,5 +1,5 @@
 // Random programs of several blocks, for one engine against the other: loops, calls and returns, jumps through a table, flags that are
-// read far from where they were made, partial registers, memory over a page boundary, string and SSE instructions.
+// read far from where they were made, partial registers, memory over a page boundary, string, SSE, MMX and x87 instructions.
 //
 //   code page   0x10000100 blocks, each ends with a jump, a conditional jump, a call, a return, or an indirect jump
 //   registers   R14 data (two pages), R15 table of block addresses in the data, RSP in the second data page; the others are free
@@ -8,6 +8,7 @@
 
 import type { SeededRandom } from '../../../devices/base/random.ts';
 import { CODE_ADDRESS } from '../cpu/layout.ts';
+import { makeMmxRun, makeX87Run } from './program-x87.ts';
 
 export const DATA_ADDRESS = 0x2000_0000;
 export const STACK_TOP = DATA_ADDRESS + 0x1f00;
@@ -42,7 +43,7 @@ class ProgramBuilder {
 
   build(): Program {
     const count = 4 + this.random.below(14);
-    for (let block = 0; block < count && this.bytes.length < CODE_ROOM - 300; block++) {
+    for (let block = 0; block < count && this.bytes.length < CODE_ROOM - 900; block++) {
       this.blocks.push(this.bytes.length);
       const length = 1 + this.random.below(9);
       for (let n = 0; n < length; n++) this.instruction();
@@ -116,7 +117,7 @@ class ProgramBuilder {
     const width = this.width();
     const memory = random.below(3) === 0;
     const byte = width === 1 ? 0 : 1;
-    switch (random.below(27)) {
+    switch (random.below(32)) {
       case 0:
       case 1:
       case 2:
@@ -202,6 +203,12 @@ class ProgramBuilder {
       }
       case 25:
         return this.walk();
+      case 26:
+      case 27:
+      case 28:
+        return this.emit(...makeX87Run(random));
+      case 29:
+        return this.emit(...makeMmxRun(random));
       default:
         return this.operands(
           [0xf2],
