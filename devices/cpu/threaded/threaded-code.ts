@@ -58,13 +58,16 @@ function libraryFor(hostArea: number): ShapeLibrary {
   return library;
 }
 
+/** What handlers import (dispatcher.ts: regionImports), and the memory. */
+export type HandlerEnvironment = { [name: string]: unknown };
+
 const undecoded: InstructionRow = { map: 0, opcode: 0, operation: '(none)', operands: [] };
 
 export class ThreadedCode {
   private readonly core: CpuCore;
   private readonly library: ShapeLibrary;
   private readonly dispatcher: Dispatcher;
-  private readonly environment: WebAssembly.ModuleImports;
+  private readonly environment: HandlerEnvironment;
   private readonly scratch = new Instruction(undecoded, raiseInvalid);
   private readonly start: number;
   private readonly end: number;
@@ -77,7 +80,7 @@ export class ThreadedCode {
   private stub: unknown = null;
   private interpreted = 0;
 
-  constructor(core: CpuCore, dispatcher: Dispatcher, environment: WebAssembly.ModuleImports) {
+  constructor(core: CpuCore, dispatcher: Dispatcher, environment: HandlerEnvironment) {
     this.core = core;
     this.dispatcher = dispatcher;
     this.environment = environment;
