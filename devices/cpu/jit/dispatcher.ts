@@ -54,6 +54,12 @@ export const regionImports: readonly ImportedFunction[] = [
   { name: 'flags', type: { parameters: [], results: [I32] } },
   { name: 'string', type: { parameters: [I32], results: [I32] } },
 ];
+export type RegionEnvironment = {
+  readonly memory: WebAssembly.Memory;
+  readonly execute: (exit: number) => number;
+  readonly flags: () => number;
+  readonly string: (exit: number) => number;
+};
 /** Types of the resident function and of handlers; of regions. */
 const HANDLER_TYPE = 0;
 const REGION_TYPE = 1;

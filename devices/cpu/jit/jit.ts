@@ -21,7 +21,7 @@ import { CR0, CR4, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, RIP_HIGH, RIP_LOW } from '
 import { Answer, HEADER_BYTES, HEADER_COUNT, RECORD_BYTES, RECORD_RIP } from '../threaded/layout.ts';
 import { ThreadedCode } from '../threaded/threaded-code.ts';
 import { type CompiledRegion, compileRegion } from './compiler.ts';
-import { Dispatcher, regionImports } from './dispatcher.ts';
+import { Dispatcher, type RegionEnvironment, regionImports } from './dispatcher.ts';
 import { adoptFlags, KIND_DYNAMIC, offerFlags, settleFlags } from './flag-kinds.ts';
 import { fetchSource } from './flag-sources.ts';
 import { JumpTableArea } from './jump-table.ts';
@@ -153,12 +153,7 @@ export class Jit {
   private readonly dispatcher: Dispatcher;
   private readonly threaded: ThreadedCode | null;
   private readonly tables: JumpTableArea;
-  private readonly environment: {
-    memory: WebAssembly.Memory;
-    execute: (exit: number) => number;
-    flags: () => number;
-    string: (exit: number) => number;
-  };
+  private readonly environment: RegionEnvironment;
   private readonly functions: (CompiledCode | undefined)[] = [];
   private freeNumbers: number[] = [];
   private readonly byPage = new Map<number, Set<CompiledCode>>();

@@ -11,7 +11,7 @@ import { decodeAt } from '../decode/decoder.ts';
 import { Instruction } from '../decode/instruction.ts';
 import type { CpuCore } from '../interpreter/core.ts';
 import { raiseInvalid } from '../interpreter/invalid.ts';
-import type { Dispatcher } from '../jit/dispatcher.ts';
+import type { Dispatcher, RegionEnvironment } from '../jit/dispatcher.ts';
 import { KIND_DYNAMIC } from '../jit/flag-kinds.ts';
 import { FIRST_HANDLER, THREADED_BYTES, THREADED_OFFSET } from '../jit/layout.ts';
 import { ZERO } from '../state-layout.ts';
@@ -58,16 +58,13 @@ function libraryFor(hostArea: number): ShapeLibrary {
   return library;
 }
 
-/** What handlers import (dispatcher.ts: regionImports), and the memory. */
-export type HandlerEnvironment = { [name: string]: unknown };
-
 const undecoded: InstructionRow = { map: 0, opcode: 0, operation: '(none)', operands: [] };
 
 export class ThreadedCode {
   private readonly core: CpuCore;
   private readonly library: ShapeLibrary;
   private readonly dispatcher: Dispatcher;
-  private readonly environment: HandlerEnvironment;
+  private readonly environment: RegionEnvironment;
   private readonly scratch = new Instruction(undecoded, raiseInvalid);
   private readonly start: number;
   private readonly end: number;
@@ -80,7 +77,7 @@ export class ThreadedCode {
   private stub: unknown = null;
   private interpreted = 0;
 
-  constructor(core: CpuCore, dispatcher: Dispatcher, environment: HandlerEnvironment) {
+  constructor(core: CpuCore, dispatcher: Dispatcher, environment: RegionEnvironment) {
     this.core = core;
     this.dispatcher = dispatcher;
     this.environment = environment;
