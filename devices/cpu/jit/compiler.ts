@@ -17,7 +17,9 @@ import { floatEmitters } from './emit-float.ts';
 import { moveEmitters } from './emit-moves.ts';
 import { multiplyEmitters } from './emit-multiply.ts';
 import { shiftEmitters } from './emit-shifts.ts';
-import { sseEmitters } from './emit-sse.ts';
+import { vectorIntegerEmitters } from './emit-vector-integer.ts';
+import { vectorMoveEmitters } from './emit-vector-moves.ts';
+import { vectorShuffleEmitters } from './emit-vector-shuffles.ts';
 import { KIND_DYNAMIC } from './flag-kinds.ts';
 import { type FlowStructure, structureFlow } from './flow.ts';
 import type { JumpTable } from './jump-table.ts';
@@ -32,7 +34,9 @@ const emitters: ReadonlyMap<string, Emitter> = new Map(
     ...moveEmitters,
     ...shiftEmitters,
     ...multiplyEmitters,
-    ...sseEmitters,
+    ...vectorMoveEmitters,
+    ...vectorShuffleEmitters,
+    ...vectorIntegerEmitters,
     ...floatEmitters,
   }),
 );

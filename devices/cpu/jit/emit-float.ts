@@ -8,8 +8,9 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import { CF, ZF } from '../interpreter/flags.ts';
-import { pushConstant, pushSource, pushZero, Simd } from './emit-sse.ts';
+import { ALL_ONES, pushConstant, pushSource, pushZero } from './emit-vector.ts';
 import type { Emitter } from './place.ts';
+import { Simd } from './simd-opcodes.ts';
 import type { Translator } from './translator.ts';
 import { F32, F64, I32, I64, NO_RESULT, Op, V128, type ValueType } from './wasm.ts';
 
@@ -67,7 +68,6 @@ const single: Format = {
   constant: (t, value) => t.code.i32(value),
 };
 const LARGEST_EXPONENT = { 4: 0xfe, 8: 0x7fe } as const;
-const ALL_ONES = new Array<number>(16).fill(0xff);
 /** In translator.plain: all lanes. */
 const ALL_LANES = 16;
 
