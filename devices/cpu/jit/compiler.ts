@@ -13,7 +13,8 @@ import type { Instruction } from '../decode/instruction.ts';
 import { MXCSR, RIP_LOW } from '../state-layout.ts';
 import { arithmeticEmitters } from './emit-arithmetic.ts';
 import { pushCondition, pushZero } from './emit-conditions.ts';
-import { floatEmitters } from './emit-float.ts';
+import { floatPackedEmitters } from './emit-float-packed.ts';
+import { floatScalarEmitters } from './emit-float-scalar.ts';
 import { moveEmitters } from './emit-moves.ts';
 import { multiplyEmitters } from './emit-multiply.ts';
 import { shiftEmitters } from './emit-shifts.ts';
@@ -37,12 +38,20 @@ const emitters: ReadonlyMap<string, Emitter> = new Map(
     ...vectorMoveEmitters,
     ...vectorShuffleEmitters,
     ...vectorIntegerEmitters,
-    ...floatEmitters,
+    ...floatScalarEmitters,
+    ...floatPackedEmitters,
   }),
 );
 
-/** Operations that compiled code executes itself (in some form); for tests and the coverage list. */
-export const compiledOperations: ReadonlySet<string> = new Set(emitters.keys());
+/** Whether compiled code executes an instruction itself, without the interpreter's handler; for tests and the coverage list. */
+export function emitsItself(i: Instruction): boolean {
+  const t = new Translator({ hostArea: 0, ungrouped: new Set() });
+  let emitted = false;
+  t.planBlock([i], KIND_DYNAMIC, () => {
+    emitted = emitters.get(i.row.operation)?.(t, t.startInstruction(0)) === true;
+  });
+  return emitted;
+}
 
 /** Indirect jumps with more targets than this get a table. */
 const LONGEST_CHAIN = 4;

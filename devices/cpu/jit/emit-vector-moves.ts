@@ -1,10 +1,11 @@
 // SSE moves: whole registers, scalars, halves, between register files, elements in and out (SDM vol. 2).
 
 import type { Instruction } from '../decode/instruction.ts';
+import { MXCSR } from '../state-layout.ts';
 import { elements, pushSource, pushZero, shuffle } from './emit-vector.ts';
 import type { Emitter } from './place.ts';
 import { Simd } from './simd-opcodes.ts';
-import { I64, Op } from './wasm.ts';
+import { I32, I64, Op } from './wasm.ts';
 
 /** Whole registers; `aligned` for MOVAPS, MOVDQA and the non-temporal stores. */
 const moveWhole =
@@ -225,6 +226,17 @@ const extract =
     return true;
   };
 
+/** STMXCSR: compiled code raises no flag that is not up already, so the word in memory is right. */
+const storeControl: Emitter = (t, i) => {
+  const value = t.temporary(I32);
+  const at = t.access(i, 4, true);
+  t.loadWord(t.code, MXCSR, value);
+  t.code.get(at.host);
+  t.code.get(value);
+  t.code.memory(Op.i32Store, at.offset);
+  return true;
+};
+
 export const vectorMoveEmitters: { readonly [operation: string]: Emitter } = {
   movaps: moveWhole(true),
   movapd: moveWhole(true),
@@ -254,4 +266,5 @@ export const vectorMoveEmitters: { readonly [operation: string]: Emitter } = {
   pextrw: extract(2),
   pextrd: extract(4, 8),
   extractps: extract(4),
+  stmxcsr: storeControl,
 };

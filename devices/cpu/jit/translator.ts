@@ -27,7 +27,8 @@ import {
   TLB_WRITE_OFFSET,
 } from './layout.ts';
 import { addressKey } from './region.ts';
-import { Code, I32, I64, NO_RESULT, Op, V128, type ValueType } from './wasm.ts';
+import { Simd } from './simd-opcodes.ts';
+import { Code, F32, F64, I32, I64, NO_RESULT, Op, V128, type ValueType } from './wasm.ts';
 
 /** Functions that regions import, in this order. */
 export const HELPER_EXECUTE = 0;
@@ -254,6 +255,21 @@ export class Translator {
     this.code.set(this.xmmLocal(number));
     this.writtenXmm |= 1 << number;
     this.plain[number] = 0;
+  }
+
+  /** Pushes the float of `bytes` bytes in the low lane. */
+  getLow(bytes: 4 | 8, number: number): void {
+    this.getXmm(number);
+    this.code.simdLane(bytes === 8 ? Simd.f64x2Extract : Simd.f32x4Extract, 0);
+  }
+  /** Pops a float into the low lane. */
+  setLow(bytes: 4 | 8, number: number): void {
+    const value = this.temporary(bytes === 8 ? F64 : F32);
+    this.code.set(value);
+    this.getXmm(number);
+    this.code.get(value);
+    this.code.simdLane(bytes === 8 ? Simd.f64x2Replace : Simd.f32x4Replace, 0);
+    this.setXmm(number);
   }
 
   /** Pushes an i64 whose low `width` bytes are those of a register; `byte` is the index of an 8-bit register. */
