@@ -333,6 +333,7 @@ class RegionCompiler {
       const emit = emitters.get(i.row.operation);
       if (emit === undefined || !emit(t, i)) t.callInterpreter(i);
     }
+    t.vectors.mergeAll();
     if (jumps) this.emitJump(node, block, t.startInstruction(straight), planning);
     else if (!planning) {
       const kind = t.kind;

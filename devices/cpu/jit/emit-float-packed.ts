@@ -15,7 +15,6 @@ import {
   splat,
 } from './emit-vector.ts';
 import {
-  ALL_LANES,
   double,
   type Format,
   pushPackedIsZero,
@@ -27,6 +26,7 @@ import {
 import type { Emitter } from './place.ts';
 import { Simd } from './simd-opcodes.ts';
 import type { Translator } from './translator.ts';
+import { ALL_LANES } from './vector-registers.ts';
 
 interface Operands {
   readonly a: number;
@@ -37,21 +37,21 @@ interface Operands {
 function plainOperands(t: Translator, f: Format, i: Instruction): Operands {
   pushSource(t, i);
   const b = keep(t);
-  t.getXmm(i.reg);
+  t.vectors.get(i.reg);
   const a = keep(t);
   const unknown: number[] = [];
   if (i.memory || !isPlain(t, f, i.rm, true)) unknown.push(b);
   if (!isPlain(t, f, i.reg, true) && (i.memory || i.rm !== i.reg)) unknown.push(a);
   refusePackedDenormal(t, f, ...unknown);
-  if (!i.memory) t.plain[i.rm] = ALL_LANES | f.bytes;
-  t.plain[i.reg] = ALL_LANES | f.bytes;
+  if (!i.memory) t.vectors.plain[i.rm] = ALL_LANES | f.bytes;
+  t.vectors.plain[i.reg] = ALL_LANES | f.bytes;
   return { a, b };
 }
 
 /** Pops a result without denormals into the destination. */
 function putPlain(t: Translator, f: Format, i: Instruction): void {
-  t.setXmm(i.reg);
-  t.plain[i.reg] = ALL_LANES | f.bytes;
+  t.vectors.set(i.reg);
+  t.vectors.plain[i.reg] = ALL_LANES | f.bytes;
 }
 
 /** a op b, checked, in a local. */
@@ -144,7 +144,7 @@ const compareToMask =
     if (predicate === Predicate.unordered) pushZero(t);
     else pushPair(t, a, b, [f.packed.eq, f.packed.lt, f.packed.le][predicate]);
     if ((i.immediateLow & 4) !== 0) code.simd(Simd.not);
-    t.setXmm(i.reg);
+    t.vectors.set(i.reg);
     return true;
   };
 
@@ -181,7 +181,7 @@ const dotProduct =
     code.get(source);
     pushChosen(i.immediateLow >> 4);
     const b = keep(t);
-    t.getXmm(i.reg);
+    t.vectors.get(i.reg);
     pushChosen(i.immediateLow >> 4);
     const a = keep(t);
     refusePackedDenormal(t, f, a, b);
@@ -235,7 +235,7 @@ const toIntegers =
     t.exitIf();
     code.get(source);
     code.simd(f === single ? Simd.i32x4TruncateF32 : Simd.i32x4TruncateF64);
-    t.setXmm(i.reg);
+    t.vectors.set(i.reg);
     return true;
   };
 

@@ -10,7 +10,6 @@
 import type { Instruction } from '../decode/instruction.ts';
 import { keepWord, setZeroAndCarry } from './emit-vector.ts';
 import {
-  ALL_LANES,
   double,
   type Format,
   pushFloat,
@@ -23,6 +22,7 @@ import {
 import type { Emitter } from './place.ts';
 import { Simd } from './simd-opcodes.ts';
 import type { Translator } from './translator.ts';
+import { ALL_LANES } from './vector-registers.ts';
 import { F32, F64, I64, Op, Truncate } from './wasm.ts';
 
 /** The low lane of the source register or memory in a float local. */
@@ -33,21 +33,21 @@ function sourceLane(t: Translator, f: Format, i: Instruction): number {
     const at = t.access(i, f.bytes, false);
     code.get(at.host);
     code.memory(f.load, at.offset);
-  } else t.getLow(f.bytes, i.rm);
+  } else t.vectors.getLow(f.bytes, i.rm);
   code.set(value);
   return value;
 }
 /** The low lane of the destination, likewise. */
 function targetLane(t: Translator, f: Format, i: Instruction): number {
   const value = t.temporary(f.float);
-  t.getLow(f.bytes, i.reg);
+  t.vectors.getLow(f.bytes, i.reg);
   t.code.set(value);
   return value;
 }
 
 /** All lanes, or the low one, of a register are known not to be denormal. */
 export function isPlain(t: Translator, f: Format, register: number, all = false): boolean {
-  const known = t.plain[register];
+  const known = t.vectors.plain[register];
   return known === (ALL_LANES | f.bytes) || (!all && known === f.bytes);
 }
 
@@ -56,7 +56,7 @@ function plainSource(t: Translator, f: Format, i: Instruction): number {
   const value = sourceLane(t, f, i);
   if (i.memory || !isPlain(t, f, i.rm)) {
     refuseDenormal(t, f, value);
-    if (!i.memory) t.plain[i.rm] = f.bytes;
+    if (!i.memory) t.vectors.plain[i.rm] = f.bytes;
   }
   return value;
 }
@@ -65,7 +65,7 @@ function plainTarget(t: Translator, f: Format, i: Instruction): number {
   const value = targetLane(t, f, i);
   if (!isPlain(t, f, i.reg)) {
     refuseDenormal(t, f, value);
-    t.plain[i.reg] = f.bytes;
+    t.vectors.plain[i.reg] = f.bytes;
   }
   return value;
 }
@@ -74,8 +74,8 @@ function plainTarget(t: Translator, f: Format, i: Instruction): number {
 function putLow(t: Translator, f: Format, i: Instruction, value: number): void {
   const all = isPlain(t, f, i.reg, true);
   t.code.get(value);
-  t.setLow(f.bytes, i.reg);
-  t.plain[i.reg] = all ? ALL_LANES | f.bytes : f.bytes;
+  t.vectors.setLow(f.bytes, i.reg);
+  t.vectors.plain[i.reg] = all ? ALL_LANES | f.bytes : f.bytes;
 }
 
 /** Where a zero is an exact result: always, if a factor is zero, if the dividend is zero (0 / 0 gave a NaN). */
@@ -199,7 +199,7 @@ const compareToMask =
     code.op(Op.i64ExtendI32U);
     const bit = t.temporary(I64);
     code.set(bit);
-    t.getXmm(i.reg);
+    t.vectors.get(i.reg);
     code.i64(0);
     code.get(bit);
     code.op(Op.i64Sub);
@@ -208,7 +208,7 @@ const compareToMask =
       code.op(Op.i32WrapI64);
       code.simdLane(Simd.i32x4Replace, 0);
     }
-    t.setXmm(i.reg);
+    t.vectors.set(i.reg);
     return true;
   };
 

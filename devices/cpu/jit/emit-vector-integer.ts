@@ -20,6 +20,7 @@ import {
 import type { Emitter } from './place.ts';
 import { Simd } from './simd-opcodes.ts';
 import type { Translator } from './translator.ts';
+import { ALL_LANES } from './vector-registers.ts';
 import { I64, Op } from './wasm.ts';
 
 /** PANDN and its float names: not d, and s. */
@@ -30,7 +31,8 @@ const exclusiveOr: Emitter = (t, i) => {
   if (i.row.operands[0] !== 'Vx') return false;
   if (i.memory || i.reg !== i.rm) return binary(Simd.xor)(t, i);
   pushZero(t);
-  t.setXmm(i.reg);
+  t.vectors.set(i.reg);
+  t.vectors.plain[i.reg] = ALL_LANES | 8;
   return true;
 };
 
@@ -52,11 +54,11 @@ const shiftElements =
       const count = i.immediateLow & 0xff;
       if (count >= bits && !arithmetic) pushZero(t);
       else {
-        t.getXmm(i.rm);
+        t.vectors.get(i.rm);
         code.i32(Math.min(count, bits - 1));
         code.simd(opcode);
       }
-      t.setXmm(i.rm);
+      t.vectors.set(i.rm);
       return true;
     }
     if (i.row.operands[0] !== 'Vx') return false;
@@ -64,7 +66,7 @@ const shiftElements =
     pushSource(t, i);
     code.simdLane(Simd.i64x2Extract, 0);
     code.set(count);
-    t.getXmm(i.reg);
+    t.vectors.get(i.reg);
     const pushInRange = (): void => {
       code.get(count);
       code.i64(bits);
@@ -88,7 +90,7 @@ const shiftElements =
       code.simd(Simd.i32x4Splat);
       code.simd(Simd.and);
     }
-    t.setXmm(i.reg);
+    t.vectors.set(i.reg);
     return true;
   };
 
@@ -253,7 +255,7 @@ const test: Emitter = (t, i) => {
   const source = keep(t);
   const none = (opcode: number): number => {
     code.get(source);
-    t.getXmm(i.reg);
+    t.vectors.get(i.reg);
     code.simd(opcode);
     code.simd(Simd.anyTrue);
     code.op(Op.i32Eqz);
@@ -274,7 +276,7 @@ const equal =
   (t, i) => {
     if (i.row.operands[0] !== 'Vx' || i.memory || i.reg !== i.rm) return binary(opcode)(t, i);
     t.code.get(allOnes(t));
-    t.setXmm(i.reg);
+    t.vectors.set(i.reg);
     return true;
   };
 function allOnes(t: Translator): number {

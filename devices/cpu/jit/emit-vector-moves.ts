@@ -2,87 +2,78 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import { MXCSR } from '../state-layout.ts';
-import { elements, pushSource, pushZero, shuffle } from './emit-vector.ts';
+import { pushSource, pushZero } from './emit-vector.ts';
+import { double, type Format, single } from './float-format.ts';
 import type { Emitter } from './place.ts';
 import { Simd } from './simd-opcodes.ts';
-import { I32, I64, Op } from './wasm.ts';
+import { ALL_LANES } from './vector-registers.ts';
+import { F64, I32, I64, Op } from './wasm.ts';
 
 /** Whole registers; `aligned` for MOVAPS, MOVDQA and the non-temporal stores. */
 const moveWhole =
   (aligned: boolean): Emitter =>
   (t, i) => {
-    const first = i.row.operands[0];
-    if (first === 'Vx') {
-      const plain = i.memory ? 0 : t.plain[i.rm];
+    const load = i.row.operands[0] === 'Vx';
+    if (!i.memory) t.vectors.copy(load ? i.reg : i.rm, load ? i.rm : i.reg);
+    else if (load) {
       pushSource(t, i, aligned);
-      t.setXmm(i.reg);
-      t.plain[i.reg] = plain;
-      return true;
+      t.vectors.set(i.reg);
+    } else {
+      const at = t.access(i, 16, true, aligned);
+      t.code.get(at.host);
+      t.vectors.get(i.reg);
+      t.code.simdMemory(Simd.store, at.offset);
     }
-    if (!i.memory) {
-      t.getXmm(i.reg);
-      t.setXmm(i.rm);
-      return true;
-    }
-    const at = t.access(i, 16, true, aligned);
-    t.code.get(at.host);
-    t.getXmm(i.reg);
-    t.code.simdMemory(Simd.store, at.offset);
     return true;
   };
 
-/** MOVSS, MOVSD: a load clears the rest, a register move keeps it. */
+/** MOVSS, MOVSD: a load clears the rest, a register move keeps it. Floats are moved as they are: no NaN changes on the way. */
 const moveScalar =
-  (size: 4 | 8): Emitter =>
+  (f: Format): Emitter =>
   (t, i) => {
-    const { code } = t;
+    const { code, vectors } = t;
     const load = i.row.operands[0] === 'Vx';
-    const extract = size === 4 ? Simd.i32x4Extract : Simd.i64x2Extract;
-    const replace = size === 4 ? Simd.f32x4Replace : Simd.f64x2Replace;
-    const extractFloat = size === 4 ? Simd.f32x4Extract : Simd.f64x2Extract;
     if (i.memory && load) {
-      const at = t.access(i, size, false);
+      const at = t.access(i, f.bytes, false);
+      pushZero(t);
+      vectors.set(i.reg);
       code.get(at.host);
-      code.simdMemory(size === 4 ? Simd.load32Zero : Simd.load64Zero, at.offset);
-      t.setXmm(i.reg);
+      code.memory(f.load, at.offset);
+      vectors.setLow(f.bytes, i.reg);
     } else if (i.memory) {
-      const at = t.access(i, size, true);
+      const at = t.access(i, f.bytes, true);
       code.get(at.host);
-      t.getXmm(i.reg);
-      code.simdLane(extract, 0);
-      code.memory(size === 4 ? Op.i32Store : Op.i64Store, at.offset);
+      vectors.getLow(f.bytes, i.reg);
+      code.memory(f.store, at.offset);
     } else {
       const [target, source] = load ? [i.reg, i.rm] : [i.rm, i.reg];
+      const low = vectors.plain[source] & 15;
+      const rest = vectors.plain[target];
+      vectors.getLow(f.bytes, source);
+      vectors.setLow(f.bytes, target);
       // Of a double's four low bytes nothing is known.
-      const plain = (t.plain[source] & 15) <= size ? t.plain[source] : 0;
-      t.getXmm(target);
-      t.getXmm(source);
-      // Lanes are moved as they are: no NaN changes on the way.
-      code.simdLane(extractFloat, 0);
-      code.simdLane(replace, 0);
-      const all = t.plain[target] === (16 | size) && plain !== 0 && (plain & 15) === size;
-      t.setXmm(target);
-      t.plain[target] = all ? 16 | size : plain & 15;
+      if (low === f.bytes) vectors.plain[target] = rest === (ALL_LANES | low) ? rest : low;
     }
     return true;
   };
 
 /** MOVQ between XMM registers and memory: the upper half becomes 0. */
 const moveQuad: Emitter = (t, i) => {
-  const { code } = t;
+  const { vectors } = t;
   const load = i.row.operands[0] === 'Vx';
   if (!load && i.row.operands[1] !== 'Vx') return false;
   if (load && i.row.operands[1] !== 'Wq') return false;
-  if (i.memory) return moveScalar(8)(t, i);
+  if (i.memory) return moveScalar(double)(t, i);
   const [target, source] = load ? [i.reg, i.rm] : [i.rm, i.reg];
-  const plain = t.plain[source];
+  const plain = vectors.plain[source] & 15;
+  vectors.getLow(8, source);
+  const low = t.temporary(F64);
+  t.code.set(low);
   pushZero(t);
-  t.getXmm(source);
-  code.simdLane(Simd.i64x2Extract, 0);
-  code.simdLane(Simd.i64x2Replace, 0);
-  t.setXmm(target);
-  // The upper half is zero.
-  t.plain[target] = (plain & 15) === 8 ? 24 : 0;
+  vectors.set(target);
+  t.code.get(low);
+  vectors.setLow(8, target);
+  vectors.plain[target] = plain === 8 ? ALL_LANES | 8 : 0;
   return true;
 };
 
@@ -102,13 +93,13 @@ const moveGeneral: Emitter = (t, i) => {
       if (size === 4) code.op(Op.i32WrapI64);
       code.simdLane(size === 4 ? Simd.i32x4Replace : Simd.i64x2Replace, 0);
     }
-    t.setXmm(i.reg);
+    t.vectors.set(i.reg);
     return true;
   }
   if (first !== 'Ey' || second !== 'Vx') return false;
   const at = i.memory ? t.access(i, size, true) : null;
   if (at !== null) code.get(at.host);
-  t.getXmm(i.reg);
+  t.vectors.get(i.reg);
   code.simdLane(size === 4 ? Simd.i32x4Extract : Simd.i64x2Extract, 0);
   if (at !== null) code.memory(size === 4 ? Op.i32Store : Op.i64Store, at.offset);
   else {
@@ -126,11 +117,11 @@ const moveHalf =
     const load = i.row.operands[0] === 'Vx';
     const at = t.access(i, 8, !load);
     code.get(at.host);
-    t.getXmm(i.reg);
+    t.vectors.get(i.reg);
     if (load) {
       code.simdMemory(Simd.load64Lane, at.offset);
       code.op(half);
-      t.setXmm(i.reg);
+      t.vectors.set(i.reg);
     } else {
       code.simdLane(Simd.i64x2Extract, half);
       code.memory(Op.i64Store, at.offset);
@@ -145,11 +136,10 @@ const moveDouble: Emitter = (t, i) => {
     t.code.get(at.host);
     t.code.simdMemory(Simd.load64Splat, at.offset);
   } else {
-    t.getXmm(i.rm);
-    t.getXmm(i.rm);
-    shuffle(t, elements(8, [0, 0]));
+    t.vectors.getLow(8, i.rm);
+    t.code.simd(Simd.f64x2Splat);
   }
-  t.setXmm(i.reg);
+  t.vectors.set(i.reg);
   return true;
 };
 
@@ -158,7 +148,7 @@ const moveMask =
   (opcode: number): Emitter =>
   (t, i) => {
     if (i.row.operands[1] !== 'Ux') return false;
-    t.getXmm(i.rm);
+    t.vectors.get(i.rm);
     t.code.simd(opcode);
     t.code.op(Op.i64ExtendI32U);
     t.setGeneral(i.reg);
@@ -194,11 +184,11 @@ const insert =
     if (i.memory) t.loadRaw(bytes, t.access(i, bytes, false));
     else t.getGeneral(i.rm);
     code.set(value);
-    t.getXmm(i.reg);
+    t.vectors.get(i.reg);
     code.get(value);
     if (bytes !== 8) code.op(Op.i32WrapI64);
     code.simdLane(replacements[bytes], elementOf(i, bytes));
-    t.setXmm(i.reg);
+    t.vectors.set(i.reg);
     return true;
   };
 
@@ -214,7 +204,7 @@ const extract =
     const legacy = first === 'Gd';
     const value = t.temporary(I64);
     const at = i.memory ? t.access(i, bytes, true) : null;
-    t.getXmm(legacy ? i.rm : i.reg);
+    t.vectors.get(legacy ? i.rm : i.reg);
     code.simdLane(extractions[bytes], elementOf(i, bytes));
     if (bytes !== 8) code.op(Op.i64ExtendI32U);
     code.set(value);
@@ -249,8 +239,8 @@ export const vectorMoveEmitters: { readonly [operation: string]: Emitter } = {
   movupd: moveWhole(false),
   movdqu: moveWhole(false),
   lddqu: moveWhole(false),
-  movss: moveScalar(4),
-  movsd: moveScalar(8),
+  movss: moveScalar(single),
+  movsd: moveScalar(double),
   movq: moveQuad,
   movd: moveGeneral,
   movlps: moveHalf(0),

@@ -16,6 +16,9 @@ import {
 } from './emit-vector.ts';
 import type { Emitter } from './place.ts';
 import { Simd } from './simd-opcodes.ts';
+import type { Translator } from './translator.ts';
+import { ALL_LANES } from './vector-registers.ts';
+import { F64 } from './wasm.ts';
 
 interface ShuffleKind {
   /** The bytes come from s alone. */
@@ -34,14 +37,14 @@ const shuffled =
     if (i.row.operands[0] !== 'Vx') return false;
     pushSource(t, i);
     const source = keep(t);
-    const known = i.memory ? 0 : t.plain[i.rm];
-    const plain = known === 24 && (sourceOnly || t.plain[i.reg] === 24) && doubles ? 24 : 0;
+    const known = i.memory ? 0 : t.vectors.plain[i.rm];
+    const plain = known === 24 && (sourceOnly || t.vectors.plain[i.reg] === 24) && doubles ? 24 : 0;
     if (sourceOnly) t.code.get(source);
-    else t.getXmm(i.reg);
+    else t.vectors.get(i.reg);
     t.code.get(source);
     shuffle(t, lanes(i.immediateLow & 0xff));
-    t.setXmm(i.reg);
-    t.plain[i.reg] = plain;
+    t.vectors.set(i.reg);
+    t.vectors.plain[i.reg] = plain;
     return true;
   };
 const fixed = (lanes: readonly number[], kind: ShuffleKind = {}): Emitter => shuffled(() => lanes, kind);
@@ -51,8 +54,62 @@ const interleave = (size: number, high: boolean): Emitter => {
   const half = 8 / size;
   const first = high ? half : 0;
   const numbers = range(first, half).flatMap((number) => [number, number + 16 / size]);
-  return fixed(elements(size, numbers), { doubles: size === 8 });
+  return fixed(elements(size, numbers));
 };
+/** What is known of two doubles of which one each comes from two registers (`source` -1: from memory). */
+function plainBoth(t: Translator, target: number, source: number): number {
+  const known = ALL_LANES | 8;
+  return source >= 0 && t.vectors.plain[target] === known && t.vectors.plain[source] === known ? known : 0;
+}
+
+/** UNPCKHPD: the upper doubles. The low lane stays in a float local, as the lanes of scalar code. */
+const unpackHigh: Emitter = (t, i) => {
+  const { code, vectors } = t;
+  const plain = plainBoth(t, i.reg, i.memory ? -1 : i.rm);
+  if (i.memory) pushSource(t, i);
+  else vectors.getUpper(i.rm);
+  const source = keep(t);
+  vectors.getUpper(i.reg);
+  code.simdLane(Simd.f64x2Extract, 1);
+  const low = t.temporary(F64);
+  code.set(low);
+  code.get(source);
+  vectors.set(i.reg);
+  code.get(low);
+  vectors.setLow(8, i.reg);
+  vectors.plain[i.reg] = plain;
+  return true;
+};
+
+/** UNPCKLPD, MOVLHPS: the low double of s becomes the upper one of d. */
+const unpackLow: Emitter = (t, i) => {
+  const { code, vectors } = t;
+  if (i.memory) return fixed(elements(8, [0, 2]))(t, i);
+  const plain = plainBoth(t, i.reg, i.rm);
+  const low = t.temporary(F64);
+  vectors.getLow(8, i.reg);
+  code.set(low);
+  vectors.getLow(8, i.rm);
+  code.simd(Simd.f64x2Splat);
+  vectors.set(i.reg);
+  if (i.reg !== i.rm) {
+    code.get(low);
+    vectors.setLow(8, i.reg);
+  }
+  vectors.plain[i.reg] = plain;
+  return true;
+};
+
+/** MOVHLPS: the upper double of s becomes the low one of d. */
+const moveHighToLow: Emitter = (t, i) => {
+  const plain = plainBoth(t, i.reg, i.rm);
+  t.vectors.getUpper(i.rm);
+  t.code.simdLane(Simd.f64x2Extract, 1);
+  t.vectors.setLow(8, i.reg);
+  t.vectors.plain[i.reg] = plain;
+  return true;
+};
+
 /** The n-th two-bit field. */
 const field = (immediate: number, n: number): number => (immediate >> (2 * n)) & 3;
 const fields = (immediate: number, first = 0): number[] => range(0, 4).map((n) => first + field(immediate, n));
@@ -71,12 +128,12 @@ const blendBySign =
   (t, i) => {
     const { code } = t;
     pushSource(t, i);
-    t.getXmm(i.reg);
+    t.vectors.get(i.reg);
     pushZero(t);
-    t.getXmm(0);
+    t.vectors.get(0);
     code.simd(greater);
     code.simd(Simd.bitSelect);
-    t.setXmm(i.reg);
+    t.vectors.set(i.reg);
     return true;
   };
 
@@ -100,10 +157,10 @@ const shiftBytes =
   (t, i) => {
     const count = Math.min(16, i.immediateLow & 0xff);
     if (left) pushZero(t);
-    t.getXmm(i.rm);
+    t.vectors.get(i.rm);
     if (!left) pushZero(t);
     shuffle(t, range(left ? 16 - count : count, 16));
-    t.setXmm(i.rm);
+    t.vectors.set(i.rm);
     return true;
   };
 
@@ -141,8 +198,8 @@ function widen(sizes: string, ...steps: readonly (readonly [number, number])[]):
 }
 
 export const vectorShuffleEmitters: { readonly [operation: string]: Emitter } = {
-  movhlps: fixed(elements(8, [3, 1]), { doubles: true }),
-  movlhps: fixed(elements(8, [0, 2]), { doubles: true }),
+  movhlps: moveHighToLow,
+  movlhps: unpackLow,
   movsldup: fixed(elements(4, [0, 0, 2, 2]), { sourceOnly: true }),
   movshdup: fixed(elements(4, [1, 1, 3, 3]), { sourceOnly: true }),
   packsswb: binary(Simd.i8x16NarrowS),
@@ -159,8 +216,8 @@ export const vectorShuffleEmitters: { readonly [operation: string]: Emitter } = 
   punpckhqdq: interleave(8, true),
   unpcklps: interleave(4, false),
   unpckhps: interleave(4, true),
-  unpcklpd: interleave(8, false),
-  unpckhpd: interleave(8, true),
+  unpcklpd: unpackLow,
+  unpckhpd: unpackHigh,
   pshufd: shuffled((immediate) => elements(4, fields(immediate)), { sourceOnly: true }),
   pshuflw: shuffled((immediate) => elements(2, [...fields(immediate), 4, 5, 6, 7]), { sourceOnly: true }),
   pshufhw: shuffled((immediate) => elements(2, [0, 1, 2, 3, ...fields(immediate, 4)]), { sourceOnly: true }),

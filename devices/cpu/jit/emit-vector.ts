@@ -18,7 +18,7 @@ export const ALL_ONES: readonly number[] = new Array<number>(REGISTER_BYTES).fil
 export function pushSource(t: Translator, i: Instruction, aligned = true): void {
   const { code } = t;
   if (!i.memory) {
-    t.getXmm(i.rm);
+    t.vectors.get(i.rm);
     return;
   }
   const bytes = bytesOf(i.row.operands[1]);
@@ -86,10 +86,10 @@ export const compute =
     if (i.row.operands[0] !== 'Vx') return false;
     pushSource(t, i);
     const source = keep(t);
-    t.getXmm(i.reg);
+    t.vectors.get(i.reg);
     const destination = keep(t);
     push(t, destination, source, i.immediateLow & 0xff, i);
-    t.setXmm(i.reg);
+    t.vectors.set(i.reg);
     return true;
   };
 

@@ -18,6 +18,7 @@ export interface Format {
   readonly float: ValueType;
   /** One lane. */
   readonly load: number;
+  readonly store: number;
   readonly add: number;
   readonly sub: number;
   readonly mul: number;
@@ -69,6 +70,7 @@ export const double: Format = {
   bytes: 8,
   float: F64,
   load: Op.f64Load,
+  store: Op.f64Store,
   add: Op.f64Add,
   sub: Op.f64Sub,
   mul: Op.f64Mul,
@@ -115,6 +117,7 @@ export const single: Format = {
   bytes: 4,
   float: F32,
   load: Op.f32Load,
+  store: Op.f32Store,
   add: Op.f32Add,
   sub: Op.f32Sub,
   mul: Op.f32Mul,
@@ -156,9 +159,6 @@ export const single: Format = {
   limit31: [0, 0, 0, 0x4f],
   limit63: [0, 0, 0, 0x5f],
 };
-
-/** In translator.plain: all lanes. */
-export const ALL_LANES = 16;
 
 export function pushFloat(t: Translator, f: Format, bytes: readonly number[]): void {
   t.code.op(f.constant);

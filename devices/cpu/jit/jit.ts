@@ -20,6 +20,7 @@ import { JumpTableArea } from './jump-table.ts';
 import { JIT_FUNCTION, JIT_KEY, JIT_LEFT, JIT_PREVIOUS_KIND, JIT_RUNS, MAXIMUM_FUNCTIONS } from './layout.ts';
 import { addressKey, growRegion, type Region } from './region.ts';
 import type { ExitRecord } from './translator.ts';
+import { joinRegisters } from './vector-registers.ts';
 import { encodeModule, I32, type ImportedFunction } from './wasm.ts';
 
 export const DEFAULT_COMPILE_THRESHOLD = 50;
@@ -437,6 +438,7 @@ export class Jit {
     this.statistics.instructions -= uncounted;
     if (exit.kind !== KIND_DYNAMIC) w[LAZY_KIND] = exit.kind;
     if (exit.previousKind !== undefined && exit.previousKind !== KIND_DYNAMIC) w[JIT_PREVIOUS_KIND] = exit.previousKind;
+    if (exit.split) joinRegisters(w, exit.split);
     adoptFlags(core);
   }
 

@@ -14,7 +14,7 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import type { Block } from '../interpreter/blocks.ts';
-import { FLAGS, FS_BASE, GS_BASE, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, XMM, ZERO } from '../state-layout.ts';
+import { FLAGS, FS_BASE, GS_BASE, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, ZERO } from '../state-layout.ts';
 import { registerEffects } from './effects.ts';
 import { FIRST_STEP_KIND, flagKind, isStepKind, KIND_BITS, KIND_DYNAMIC, STEP_KINDS, type What } from './flag-kinds.ts';
 import {
@@ -27,8 +27,8 @@ import {
   TLB_WRITE_OFFSET,
 } from './layout.ts';
 import { addressKey } from './region.ts';
-import { Simd } from './simd-opcodes.ts';
-import { Code, F32, F64, I32, I64, NO_RESULT, Op, V128, type ValueType } from './wasm.ts';
+import { type SplitRegisters, VectorRegisters } from './vector-registers.ts';
+import { Code, I32, I64, NO_RESULT, Op, V128, type ValueType } from './wasm.ts';
 
 /** Functions that regions import, in this order. */
 export const HELPER_EXECUTE = 0;
@@ -47,6 +47,8 @@ export interface ExitRecord {
   readonly previousKind?: number;
   /** The instruction at the exit; null if the block ended before it. */
   readonly instruction: Instruction | null;
+  /** XMM registers whose low lane is apart. */
+  readonly split?: SplitRegisters | null;
   /** The exit is a look-up for several accesses at once. */
   readonly shared?: boolean;
   /** The end of this block, an indirect jump, went where no edge leads; RIP is there already. */
@@ -102,9 +104,8 @@ export class Translator {
   readonly locals: ValueType[] = [];
   /** Local of a register, -1 = not used in the region. */
   private readonly general = new Int32Array(16).fill(-1);
-  private readonly xmm = new Int32Array(16).fill(-1);
+  readonly vectors = new VectorRegisters(this.code, (type) => this.newLocal(type));
   writtenGeneral = 0;
-  writtenXmm = 0;
   usesFlags = false;
   usesFloat = false;
   readonly left: number;
@@ -128,8 +129,6 @@ export class Translator {
   /** Compile-time knowledge of the flags. */
   kind: number = KIND_DYNAMIC;
   previousKind: number = KIND_DYNAMIC;
-  /** XMM registers known not to be denormal: size of a lane in bytes, plus 16 if all lanes are; 0 = not known. */
-  readonly plain = new Uint8Array(16);
   private floatChecked = false;
 
   private readonly options: TranslatorOptions;
@@ -220,14 +219,6 @@ export class Translator {
     }
     return local;
   }
-  private xmmLocal(number: number): number {
-    let local = this.xmm[number];
-    if (local < 0) {
-      local = this.newLocal(V128);
-      this.xmm[number] = local;
-    }
-    return local;
-  }
 
   /** Pushes all 64 bits. */
   getGeneral(number: number): void {
@@ -247,29 +238,6 @@ export class Translator {
     this.setGeneral(number);
     this.root[number] = root;
     this.rootOffset[number] = offset;
-  }
-  getXmm(number: number): void {
-    this.code.get(this.xmmLocal(number));
-  }
-  setXmm(number: number): void {
-    this.code.set(this.xmmLocal(number));
-    this.writtenXmm |= 1 << number;
-    this.plain[number] = 0;
-  }
-
-  /** Pushes the float of `bytes` bytes in the low lane. */
-  getLow(bytes: 4 | 8, number: number): void {
-    this.getXmm(number);
-    this.code.simdLane(bytes === 8 ? Simd.f64x2Extract : Simd.f32x4Extract, 0);
-  }
-  /** Pops a float into the low lane. */
-  setLow(bytes: 4 | 8, number: number): void {
-    const value = this.temporary(bytes === 8 ? F64 : F32);
-    this.code.set(value);
-    this.getXmm(number);
-    this.code.get(value);
-    this.code.simdLane(bytes === 8 ? Simd.f64x2Replace : Simd.f32x4Replace, 0);
-    this.setXmm(number);
   }
 
   /** Pushes an i64 whose low `width` bytes are those of a register; `byte` is the index of an 8-bit register. */
@@ -471,6 +439,7 @@ export class Translator {
       uncounted: this.blockCode.length - this.index,
       kind: this.kind,
       previousKind: this.previousKind,
+      split: this.vectors.splitRegisters(),
       instruction: i,
     });
   }
@@ -655,21 +624,11 @@ export class Translator {
 
   private storeRegisters(general: number, xmm: number): void {
     for (let n = 0; n < 16; n++) if ((general & (1 << n)) !== 0) this.storePair(n * 2, this.generalLocal(n));
-    for (let n = 0; n < 16; n++)
-      if ((xmm & (1 << n)) !== 0) {
-        this.code.i32(0);
-        this.getXmm(n);
-        this.code.simdMemory(0x0b, this.stateOffset(XMM + 4 * n));
-      }
+    this.vectors.store(xmm, (word) => this.stateOffset(word));
   }
   private loadRegisters(target: Code, general: number, xmm: number): void {
     for (let n = 0; n < 16; n++) if ((general & (1 << n)) !== 0) this.loadPair(target, n * 2, this.generalLocal(n));
-    for (let n = 0; n < 16; n++)
-      if ((xmm & (1 << n)) !== 0) {
-        target.i32(0);
-        target.simdMemory(0x00, this.stateOffset(XMM + 4 * n));
-        target.set(this.xmmLocal(n));
-      }
+    this.vectors.load(target, xmm, (word) => this.stateOffset(word));
   }
 
   /** Hands the current instruction to the interpreter's handler, and goes on after it. `counts`: the handler counts iterations in LEFT. */
@@ -679,6 +638,7 @@ export class Translator {
     const touchesFlags = i.row.flagsRead !== undefined || i.row.flagsWritten !== undefined;
     const xmm = effects.xmm;
     const readsOnly = effects.readsOnly && !touchesFlags;
+    this.vectors.mergeAll();
     const number = this.exitNumber();
     this.exitsAt[this.index] = true;
     this.storeWord(JIT_LEFT, () => code.get(this.left));
@@ -705,8 +665,8 @@ export class Translator {
           this.rootOffset[n] = 0;
         }
       this.loadRegisters(code, 0, xmm);
-      this.writtenXmm |= xmm;
-      for (let n = 0; n < 16; n++) if ((xmm & (1 << n)) !== 0) this.plain[n] = 0;
+      this.vectors.written |= xmm;
+      for (let n = 0; n < 16; n++) if ((xmm & (1 << n)) !== 0) this.vectors.plain[n] = 0;
       if (i.row.flagsWritten !== undefined) {
         this.loadWord(code, FLAGS, this.flagWord);
         this.setFlagBits();
@@ -737,7 +697,7 @@ export class Translator {
     this.nextAccess = 0;
     this.kind = kind;
     this.previousKind = KIND_DYNAMIC;
-    this.plain.fill(0);
+    this.vectors.beginBlock();
     this.floatChecked = false;
     this.flagsWritten = false;
     this.materializedLast = false;
@@ -835,7 +795,7 @@ export class Translator {
     if (this.usesFs) this.loadPair(target, FS_BASE, this.fsBase);
     if (this.usesGs) this.loadPair(target, GS_BASE, this.gsBase);
     for (let n = 0; n < 16; n++) if (this.general[n] >= 0) this.loadPair(target, n * 2, this.general[n]);
-    for (let n = 0; n < 16; n++) if (this.xmm[n] >= 0) this.loadRegisters(target, 0, 1 << n);
+    this.vectors.loadUsed(target, (word) => this.stateOffset(word));
     for (const [bytes, local] of this.constants) {
       target.simd(0x0c);
       for (const byte of bytes.split(',')) target.op(Number(byte));
@@ -858,7 +818,8 @@ export class Translator {
   /** Stores what the function may have changed. */
   epilogue(): void {
     this.storeWord(JIT_LEFT, () => this.code.get(this.left));
-    this.storeRegisters(this.writtenGeneral, this.writtenXmm);
+    this.storeRegisters(this.writtenGeneral, 0);
+    this.vectors.storeChanged((word) => this.stateOffset(word));
     if (this.usesFlags) {
       this.kind = KIND_DYNAMIC;
       this.previousKind = KIND_DYNAMIC;

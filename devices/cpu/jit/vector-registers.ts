@@ -1,0 +1,216 @@
+// XMM registers in compiled code: a v128 local each, and for scalar code a float local beside it that holds the low lane.
+//
+//   low   0         the v128 local is right
+//         4, 8      the float local has the low lane (float32, float64); the v128 local has it too unless the register is split
+//   split bit n     only the float local has the low lane; the rest is in the v128 local
+//
+// So a chain of scalar operations moves no lanes. A register is put together when all of it is read, at the end of a block, and before
+// the interpreter's handlers are called. At an exit it stays split: the float local goes to JIT_LOW_DOUBLES or JIT_LOW_SINGLES, the
+// exit's record says for which registers, and the engine copies the lane. A float local that is not needed any more becomes 0, so that
+// V8 need not keep it until the exits.
+
+import { XMM } from '../state-layout.ts';
+import { JIT_LOW_DOUBLES, JIT_LOW_SINGLES } from './layout.ts';
+import { Simd } from './simd-opcodes.ts';
+import { type Code, F32, F64, Op, V128, type ValueType } from './wasm.ts';
+
+type LaneBytes = 4 | 8;
+const REGISTERS = 16;
+const formats = {
+  4: { type: F32, extract: Simd.f32x4Extract, replace: Simd.f32x4Replace, constant: Op.f32Const, store: Op.f32Store },
+  8: { type: F64, extract: Simd.f64x2Extract, replace: Simd.f64x2Replace, constant: Op.f64Const, store: Op.f64Store },
+} as const;
+
+/** What is known of lanes: size of a lane in bytes if the low one is not denormal, plus this if none is; 0 = nothing. */
+export const ALL_LANES = 16;
+
+/** Registers whose low lane is to be copied at an exit: bit n. */
+export interface SplitRegisters {
+  readonly doubles: number;
+  readonly singles: number;
+}
+
+export class VectorRegisters {
+  /** Bit n: register n may have changed since the entry of the region. */
+  written = 0;
+  /** Per register, what is known of its lanes. */
+  readonly plain = new Uint8Array(REGISTERS);
+  private readonly code: Code;
+  private readonly newLocal: (type: ValueType) => number;
+  /** Locals, -1 = not used in the region. */
+  private readonly whole = new Int32Array(REGISTERS).fill(-1);
+  private readonly lowLocals = { 4: new Int32Array(REGISTERS).fill(-1), 8: new Int32Array(REGISTERS).fill(-1) };
+  private readonly low = new Uint8Array(REGISTERS);
+  private split = 0;
+  /** Registers that were split at some exit. */
+  private exitDoubles = 0;
+  private exitSingles = 0;
+
+  constructor(code: Code, newLocal: (type: ValueType) => number) {
+    this.code = code;
+    this.newLocal = newLocal;
+  }
+
+  private wholeLocal(number: number): number {
+    if (this.whole[number] < 0) this.whole[number] = this.newLocal(V128);
+    return this.whole[number];
+  }
+  private lowLocal(bytes: LaneBytes, number: number): number {
+    const locals = this.lowLocals[bytes];
+    if (locals[number] < 0) locals[number] = this.newLocal(formats[bytes].type);
+    return locals[number];
+  }
+
+  /** Puts a register together. */
+  merge(number: number): void {
+    if ((this.split & (1 << number)) === 0) return;
+    const bytes = this.low[number] as LaneBytes;
+    this.code.get(this.wholeLocal(number));
+    this.code.get(this.lowLocal(bytes, number));
+    this.code.simdLane(formats[bytes].replace, 0);
+    this.code.set(this.wholeLocal(number));
+    this.split &= ~(1 << number);
+  }
+  /** Puts all registers together, and forgets the float locals. */
+  mergeAll(): void {
+    for (let number = 0; number < REGISTERS; number++) {
+      this.merge(number);
+      this.forgetLow(number);
+    }
+  }
+  private forgetLow(number: number): void {
+    const bytes = this.low[number];
+    if (bytes === 0) return;
+    const format = formats[bytes as LaneBytes];
+    this.code.op(format.constant);
+    for (let n = 0; n < bytes; n++) this.code.op(0);
+    this.code.set(this.lowLocal(bytes as LaneBytes, number));
+    this.low[number] = 0;
+  }
+
+  /** Pushes all 128 bits. */
+  get(number: number): void {
+    this.merge(number);
+    this.code.get(this.wholeLocal(number));
+  }
+  /** Pushes a v128 whose upper 64 bits are those of the register. */
+  getUpper(number: number): void {
+    this.code.get(this.wholeLocal(number));
+  }
+  /** Pops 128 bits. */
+  set(number: number): void {
+    this.split &= ~(1 << number);
+    this.forgetLow(number);
+    this.code.set(this.wholeLocal(number));
+    this.written |= 1 << number;
+    this.plain[number] = 0;
+  }
+
+  /** Pushes the float in the low lane. */
+  getLow(bytes: LaneBytes, number: number): void {
+    if (this.low[number] !== bytes) {
+      this.get(number);
+      this.code.simdLane(formats[bytes].extract, 0);
+      this.forgetLow(number);
+      this.low[number] = bytes;
+      this.code.tee(this.lowLocal(bytes, number));
+    } else this.code.get(this.lowLocal(bytes, number));
+  }
+  /** Pops a float into the low lane; the rest stays. */
+  setLow(bytes: LaneBytes, number: number): void {
+    if (this.low[number] !== bytes) {
+      this.merge(number);
+      this.forgetLow(number);
+      this.low[number] = bytes;
+    }
+    this.code.set(this.lowLocal(bytes, number));
+    this.wholeLocal(number);
+    this.split |= 1 << number;
+    this.written |= 1 << number;
+    this.plain[number] = 0;
+  }
+
+  /** MOVAPS between registers. */
+  copy(target: number, source: number): void {
+    if (target === source) return;
+    const bytes = this.low[source];
+    const isSplit = (this.split & (1 << source)) !== 0;
+    const plain = this.plain[source];
+    this.getUpper(source);
+    this.set(target);
+    if (isSplit) {
+      this.getLow(bytes as LaneBytes, source);
+      this.setLow(bytes as LaneBytes, target);
+    }
+    this.plain[target] = plain;
+  }
+
+  /** Nothing is known at the start of a block; registers are whole there. */
+  beginBlock(): void {
+    this.low.fill(0);
+    this.split = 0;
+    this.plain.fill(0);
+  }
+
+  /** For the record of an exit at this place. */
+  splitRegisters(): SplitRegisters | null {
+    if (this.split === 0) return null;
+    let doubles = 0;
+    for (let number = 0; number < REGISTERS; number++) if (this.low[number] === 8) doubles |= 1 << number;
+    const result = { doubles: doubles & this.split, singles: this.split & ~doubles };
+    this.exitDoubles |= result.doubles;
+    this.exitSingles |= result.singles;
+    return result;
+  }
+
+  // --------------------------------------------------------------------------------------- the state area in memory
+
+  store(mask: number, offset: (word: number) => number): void {
+    for (let number = 0; number < REGISTERS; number++)
+      if ((mask & (1 << number)) !== 0) {
+        this.code.i32(0);
+        this.get(number);
+        this.code.simdMemory(Simd.store, offset(XMM + 4 * number));
+      }
+  }
+  load(target: Code, mask: number, offset: (word: number) => number): void {
+    for (let number = 0; number < REGISTERS; number++)
+      if ((mask & (1 << number)) !== 0) {
+        target.i32(0);
+        target.simdMemory(Simd.load, offset(XMM + 4 * number));
+        target.set(this.wholeLocal(number));
+      }
+  }
+  /** All that the region uses. */
+  loadUsed(target: Code, offset: (word: number) => number): void {
+    let used = 0;
+    for (let number = 0; number < REGISTERS; number++) if (this.whole[number] >= 0) used |= 1 << number;
+    this.load(target, used, offset);
+  }
+  /** What the region may have changed, and the float locals of registers that an exit may have left split. */
+  storeChanged(offset: (word: number) => number): void {
+    this.beginBlock();
+    this.store(this.written, offset);
+    const storeLow = (bytes: LaneBytes, mask: number, word: number): void => {
+      for (let number = 0; number < REGISTERS; number++)
+        if ((mask & (1 << number)) !== 0) {
+          this.code.i32(0);
+          this.code.get(this.lowLocal(bytes, number));
+          this.code.memory(formats[bytes].store, offset(word + (number * bytes) / 4));
+        }
+    };
+    storeLow(8, this.exitDoubles, JIT_LOW_DOUBLES);
+    storeLow(4, this.exitSingles, JIT_LOW_SINGLES);
+  }
+}
+
+/** After an exit: the low lanes of split registers, in the words of the state area. */
+export function joinRegisters(words: Int32Array, { doubles, singles }: SplitRegisters): void {
+  for (let number = 0; number < REGISTERS; number++) {
+    const target = XMM + 4 * number;
+    if ((doubles & (1 << number)) !== 0) {
+      words[target] = words[JIT_LOW_DOUBLES + 2 * number];
+      words[target + 1] = words[JIT_LOW_DOUBLES + 2 * number + 1];
+    } else if ((singles & (1 << number)) !== 0) words[target] = words[JIT_LOW_SINGLES + number];
+  }
+}
