@@ -22,6 +22,7 @@ import { vectorIntegerEmitters } from './emit-vector-integer.ts';
 import { vectorMoveEmitters } from './emit-vector-moves.ts';
 import { vectorShuffleEmitters } from './emit-vector-shuffles.ts';
 import { KIND_DYNAMIC } from './flag-kinds.ts';
+import { FloatBatch } from './float-batch.ts';
 import { type FlowStructure, structureFlow } from './flow.ts';
 import type { JumpTable } from './jump-table.ts';
 import type { Emitter } from './place.ts';
@@ -328,11 +329,18 @@ class RegionCompiler {
     const block = this.region.blocks[node];
     const jumps = block.ending !== Ending.fallThrough && block.ending !== Ending.leave;
     const straight = jumps ? block.code.length - 1 : block.code.length;
-    for (let index = 0; index < straight; index++) {
+    const emitOne = (index: number): void => {
       const i = t.startInstruction(index);
       const emit = emitters.get(i.row.operation);
       if (emit === undefined || !emit(t, i)) t.callInterpreter(i);
+    };
+    t.batch = planning ? null : new FloatBatch(t, block.code, emitOne);
+    for (let index = 0; index < straight; index++) {
+      t.batch?.beginInstruction(index);
+      emitOne(index);
     }
+    t.batch?.finish(straight);
+    t.batch = null;
     t.vectors.mergeAll();
     if (jumps) this.emitJump(node, block, t.startInstruction(straight), planning);
     else if (!planning) {

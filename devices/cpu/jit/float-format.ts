@@ -187,6 +187,7 @@ export function pushIsZero(t: Translator, f: Format, value: number): void {
 /** Leaves the region if a float local is denormal. */
 export function refuseDenormal(t: Translator, f: Format, value: number): void {
   const { code } = t;
+  if (t.batch?.takes(f, value, false) === true) return;
   t.exitBegin();
   code.get(value);
   if (f === double) {
@@ -226,6 +227,7 @@ export function refuseNaN(t: Translator, f: Format, value: number): void {
 /** Leaves the region if a result is infinite, NaN, tiny, or a zero that `pushZeroAllowed` (1 = allowed) does not allow. */
 export function requireResult(t: Translator, f: Format, value: number, pushZeroAllowed?: () => void): void {
   const { code } = t;
+  if (t.batch?.takes(f, value, false) === true) return;
   code.get(value);
   if (f === double) {
     // The exponent is in the upper half.
@@ -270,9 +272,10 @@ function pushDenormalMask(t: Translator, f: Format, value: number): void {
 /** Leaves the region if a lane of a v128 local is denormal. */
 export function refusePackedDenormal(t: Translator, f: Format, ...values: readonly number[]): void {
   const { code } = t;
-  if (values.length === 0) return;
+  const rest = values.filter((value) => t.batch?.takes(f, value, true) !== true);
+  if (rest.length === 0) return;
   t.exitBegin();
-  values.forEach((value, n) => {
+  rest.forEach((value, n) => {
     pushDenormalMask(t, f, value);
     if (n > 0) code.simd(Simd.or);
   });
@@ -297,6 +300,7 @@ export function refusePackedNaN(t: Translator, f: Format, ...values: readonly nu
 /** As requireResult, for all lanes; `pushZeroAllowed` pushes a mask. */
 export function requirePackedResult(t: Translator, f: Format, value: number, pushZeroAllowed?: () => void): void {
   const { code } = t;
+  if (t.batch?.takes(f, value, true) === true) return;
   code.get(value);
   code.get(value);
   code.simd(f.packed.integerAdd);

@@ -17,6 +17,7 @@ import type { Block } from '../interpreter/blocks.ts';
 import { FLAGS, FS_BASE, GS_BASE, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, ZERO } from '../state-layout.ts';
 import { registerEffects } from './effects.ts';
 import { FIRST_STEP_KIND, flagKind, isStepKind, KIND_BITS, KIND_DYNAMIC, STEP_KINDS, type What } from './flag-kinds.ts';
+import { type BatchLocals, type FloatBatch, newBatchLocals } from './float-batch.ts';
 import {
   JIT_LEFT,
   JIT_PREVIOUS_A,
@@ -130,6 +131,9 @@ export class Translator {
   kind: number = KIND_DYNAMIC;
   previousKind: number = KIND_DYNAMIC;
   private floatChecked = false;
+  /** Gathers the checks of float operations; null while planning. */
+  batch: FloatBatch | null = null;
+  private batchLocalsOnce: BatchLocals | null = null;
 
   private readonly options: TranslatorOptions;
   private readonly constants = new Map<string, number>();
@@ -143,7 +147,9 @@ export class Translator {
   private blockCode: readonly Instruction[] = [];
   private index = 0;
   private plan: BlockPlan | null = null;
-  private nextAccess = 0;
+  /** Number of the next memory access of the block, and of the first one of the current instruction. */
+  nextAccess = 0;
+  firstAccess = 0;
   private records: AccessRecord[] = [];
   private exitsAt: boolean[] = [];
   private flagsWritten = false;
@@ -431,6 +437,7 @@ export class Translator {
 
   /** A new exit at the current instruction. */
   private exitNumber(shared = false): number {
+    this.batch?.beforeExit(this.index);
     const i = this.blockCode[this.index];
     return this.addExit({
       shared,
@@ -768,11 +775,30 @@ export class Translator {
   startInstruction(index: number): Instruction {
     this.giveBack(this.instructionTemporaries);
     this.index = index;
+    this.firstAccess = this.nextAccess;
     return this.blockCode[index];
   }
   endBlock(): void {
     this.giveBack(this.instructionTemporaries);
     this.giveBack(this.blockTemporaries);
+  }
+
+  /** Locals of the batches. */
+  get batchLocals(): BatchLocals {
+    this.batchLocalsOnce ??= newBatchLocals(this);
+    return this.batchLocalsOnce;
+  }
+  /** Translates instructions of the block again, on another way to the present place; their accesses begin with number `access`. */
+  replay(access: number, emit: () => void): void {
+    const { index, nextAccess, firstAccess } = this;
+    const temporaries = this.detachTemporaries();
+    this.nextAccess = access;
+    emit();
+    this.endBlock();
+    this.attachTemporaries(temporaries);
+    this.index = index;
+    this.nextAccess = nextAccess;
+    this.firstAccess = firstAccess;
   }
 
   /** Takes the temporaries in use out of reach of blocks that are translated in between. */

@@ -30,6 +30,21 @@ export interface SplitRegisters {
   readonly singles: number;
 }
 
+/** How the registers stand at one place of a block. */
+export interface VectorState {
+  readonly low: Uint8Array;
+  readonly split: number;
+  readonly plain: Uint8Array;
+}
+/** A register as it was when it was first written after `keepAside`. */
+interface SavedRegister {
+  readonly low: number;
+  readonly whole: number;
+  /** Local of the low lane if the register was split, else -1. */
+  readonly lowLocal: number;
+}
+export type SavedRegisters = ReadonlyMap<number, SavedRegister>;
+
 export class VectorRegisters {
   /** Bit n: register n may have changed since the entry of the region. */
   written = 0;
@@ -42,6 +57,9 @@ export class VectorRegisters {
   private readonly lowLocals = { 4: new Int32Array(REGISTERS).fill(-1), 8: new Int32Array(REGISTERS).fill(-1) };
   private readonly low = new Uint8Array(REGISTERS);
   private split = 0;
+  private saved: Map<number, SavedRegister> | null = null;
+  /** Locals of saved registers, by type and number. */
+  private readonly saveLocals = new Map<number, number>();
   /** Registers that were split at some exit. */
   private exitDoubles = 0;
   private exitSingles = 0;
@@ -99,6 +117,7 @@ export class VectorRegisters {
   }
   /** Pops 128 bits. */
   set(number: number): void {
+    this.save(number);
     this.split &= ~(1 << number);
     this.forgetLow(number);
     this.code.set(this.wholeLocal(number));
@@ -118,6 +137,7 @@ export class VectorRegisters {
   }
   /** Pops a float into the low lane; the rest stays. */
   setLow(bytes: LaneBytes, number: number): void {
+    this.save(number);
     if (this.low[number] !== bytes) {
       this.merge(number);
       this.forgetLow(number);
@@ -143,6 +163,73 @@ export class VectorRegisters {
       this.setLow(bytes as LaneBytes, target);
     }
     this.plain[target] = plain;
+  }
+
+  // -------------------------------------------------------------------------------------- going back (float-batch.ts)
+
+  /** From now on registers are saved before they are written; false: no longer. Gives what was saved. */
+  keepAside(on: boolean): SavedRegisters {
+    const saved = this.saved ?? new Map<number, SavedRegister>();
+    this.saved = on ? new Map() : null;
+    return saved;
+  }
+  private save(number: number): void {
+    if (this.saved === null || this.saved.has(number)) return;
+    const isSplit = (this.split & (1 << number)) !== 0;
+    const low = isSplit ? (this.low[number] as LaneBytes) : 0;
+    const whole = this.saveLocal(V128, number);
+    this.code.get(this.wholeLocal(number));
+    this.code.set(whole);
+    let lowLocal = -1;
+    if (low !== 0) {
+      lowLocal = this.saveLocal(formats[low].type, number);
+      this.code.get(this.lowLocal(low, number));
+      this.code.set(lowLocal);
+    }
+    this.saved.set(number, { low, whole, lowLocal });
+  }
+  private saveLocal(type: ValueType, number: number): number {
+    const key = type * REGISTERS + number;
+    let local = this.saveLocals.get(key);
+    if (local === undefined) {
+      local = this.newLocal(type);
+      this.saveLocals.set(key, local);
+    }
+    return local;
+  }
+
+  state(): VectorState {
+    return { low: this.low.slice(), split: this.split, plain: this.plain.slice() };
+  }
+  /** Puts saved registers back. */
+  restore(saved: SavedRegisters, plain: Uint8Array): void {
+    for (const [number, { low, whole, lowLocal }] of saved) {
+      this.code.get(whole);
+      this.code.set(this.wholeLocal(number));
+      this.low[number] = low;
+      this.split &= ~(1 << number);
+      if (lowLocal < 0) continue;
+      this.code.get(lowLocal);
+      this.code.set(this.lowLocal(low as LaneBytes, number));
+      this.split |= 1 << number;
+    }
+    this.plain.set(plain);
+  }
+  /** Brings the locals into the form of `state`, which another way to this place has. */
+  conform(state: VectorState): void {
+    for (let number = 0; number < REGISTERS; number++) {
+      const bit = 1 << number;
+      const low = state.low[number];
+      if ((state.split & bit) === 0 || this.low[number] !== low) this.merge(number);
+      if (low !== 0 && this.low[number] !== low) {
+        this.code.get(this.wholeLocal(number));
+        this.code.simdLane(formats[low as LaneBytes].extract, 0);
+        this.code.set(this.lowLocal(low as LaneBytes, number));
+      }
+      if (this.plain[number] !== state.plain[number]) this.plain[number] = 0;
+    }
+    this.low.set(state.low);
+    this.split = state.split;
   }
 
   /** Nothing is known at the start of a block; registers are whole there. */

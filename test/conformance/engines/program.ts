@@ -18,7 +18,8 @@ const TABLE_ENTRIES = 8;
 export const VECTOR_OFFSET = 0x500;
 
 /** Mandatory prefix, opcode after 0F, and whether an immediate follows. */
-const VECTORS: readonly (readonly [number, number, boolean])[] = [
+type VectorForm = readonly [number, number, boolean];
+const VECTORS: readonly VectorForm[] = [
   // ADD MUL SUB MIN DIV MAX SQRT of all four kinds.
   ...[0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0x51].flatMap((opcode) =>
     [0, 0x66, 0xf2, 0xf3, 0xf2, 0xf2].map((prefix) => [prefix, opcode, false] as const),
@@ -70,6 +71,15 @@ const VECTORS: readonly (readonly [number, number, boolean])[] = [
 const CODE_ROOM = 0xe00;
 /** Registers that instructions may write: not RSP, R14, R15. */
 const FREE = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+
+/** Arithmetic and moves of float64 that do not store. */
+const DOUBLES: readonly VectorForm[] = VECTORS.filter(
+  ([prefix, opcode]) =>
+    (opcode > 0x50 && opcode < 0x5f && opcode !== 0x5a && opcode !== 0x5d && (prefix === 0xf2 || prefix === 0x66)) ||
+    (prefix === 0xf2 && (opcode === 0x10 || opcode === 0x12)) ||
+    (opcode === 0x28 && prefix === 0x66) ||
+    [0x14, 0x15, 0x16, 0x7e].includes(opcode),
+);
 
 export interface Program {
   readonly code: Uint8Array;
@@ -246,14 +256,16 @@ class ProgramBuilder {
         return this.emit(this.pick([0xf3, 0xf3, 0xf2]), this.pick([0xaa, 0xa4, 0xab, 0xa5, 0xa6, 0xae]));
       }
       default:
-        for (let n = 1 + random.below(6); n > 0; n--) this.vector();
+        // Now and then a run of float64 only, whose checks the compiler gathers.
+        if (random.below(3) === 0) for (let n = 4 + random.below(10); n > 0; n--) this.vector(DOUBLES);
+        else for (let n = 1 + random.below(6); n > 0; n--) this.vector(VECTORS);
     }
   }
 
   /** An SSE instruction, often one that mixes low lanes with whole registers; eight registers. */
-  private vector(): void {
+  private vector(choice: readonly VectorForm[]): void {
     const { random } = this;
-    const [prefix, opcode, immediate] = this.pick(VECTORS);
+    const [prefix, opcode, immediate] = this.pick(choice);
     if (prefix !== 0) this.emit(prefix);
     const reg = random.below(8);
     const memory = opcode === 0x11 || opcode === 0x13 || opcode === 0x17 ? random.below(2) : random.below(4);
