@@ -24,6 +24,7 @@ const moves: ReadonlySet<string> = new Set(
     'pxor xorpd xorps andpd andps andnpd orpd'
   ).split(' '),
 );
+const unaligned: ReadonlySet<string> = new Set(['movupd', 'movups', 'movdqu']);
 /** Fewer operations are not worth the second translation. */
 const FEWEST_OPERATIONS = 3;
 
@@ -34,6 +35,11 @@ const UPPER_WORDS = elements(4, [1, 3, 5, 7]);
 
 function onlyVectors(i: Instruction): boolean {
   return i.row.operands[0] === 'Vx' && (arithmetic.has(i.row.operation) || moves.has(i.row.operation));
+}
+
+/** The memory operand is checked for alignment. */
+function isAligned(i: Instruction): boolean {
+  return i.row.operands[1] === 'Wx' && !unaligned.has(i.row.operation);
 }
 
 export class FloatBatch {
@@ -59,13 +65,22 @@ export class FloatBatch {
   /** Before each instruction of the block. */
   beginInstruction(index: number): void {
     if (!onlyVectors(this.code[index])) this.finish(index);
-    else if (this.first < 0 && this.isWorthwhile(index)) this.open(index, this.t.nextAccess);
+    else if (this.first < 0 && this.isWorthwhile(index, this.t.nextAccess)) this.open(index, this.t.nextAccess);
   }
 
-  private isWorthwhile(index: number): boolean {
+  /** Enough operations follow before a look-up or an alignment check, which may leave; `access` is the number of the next access. */
+  private isWorthwhile(index: number, access: number): boolean {
     let operations = 0;
-    for (let n = index; n < this.code.length && onlyVectors(this.code[n]); n++)
-      if (arithmetic.has(this.code[n].row.operation) && ++operations === FEWEST_OPERATIONS) return true;
+    let next = access;
+    for (let n = index; n < this.code.length; n++) {
+      const i = this.code[n];
+      if (!onlyVectors(i)) return false;
+      if (i.memory) {
+        const found = this.t.isLookedUp(next++);
+        if (n > index && (!found || isAligned(i))) return false;
+      }
+      if (arithmetic.has(i.row.operation) && ++operations === FEWEST_OPERATIONS) return true;
+    }
     return false;
   }
 
@@ -137,7 +152,7 @@ export class FloatBatch {
       return;
     }
     this.finish(index);
-    this.open(index, this.t.firstAccess);
+    if (this.isWorthwhile(index, this.t.firstAccess)) this.open(index, this.t.firstAccess);
   }
 
   /** Settles the run, which ends before instruction `end`. */

@@ -788,6 +788,10 @@ export class Translator {
     this.batchLocalsOnce ??= newBatchLocals(this);
     return this.batchLocalsOnce;
   }
+  /** The memory access with this number needs no look-up any more. */
+  isLookedUp(access: number): boolean {
+    return (this.plan?.accesses[access]?.host ?? -1) >= 0;
+  }
   /** Translates instructions of the block again, on another way to the present place; their accesses begin with number `access`. */
   replay(access: number, emit: () => void): void {
     const { index, nextAccess, firstAccess } = this;
