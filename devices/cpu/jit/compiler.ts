@@ -13,6 +13,7 @@ import type { Instruction } from '../decode/instruction.ts';
 import { MXCSR, RIP_LOW } from '../state-layout.ts';
 import { arithmeticEmitters } from './emit-arithmetic.ts';
 import { pushCondition, pushZero } from './emit-conditions.ts';
+import { floatEstimateEmitters } from './emit-float-estimates.ts';
 import { floatPackedEmitters } from './emit-float-packed.ts';
 import { floatScalarEmitters } from './emit-float-scalar.ts';
 import { moveEmitters } from './emit-moves.ts';
@@ -41,6 +42,7 @@ const emitters: ReadonlyMap<string, Emitter> = new Map(
     ...vectorIntegerEmitters,
     ...floatScalarEmitters,
     ...floatPackedEmitters,
+    ...floatEstimateEmitters,
   }),
 );
 

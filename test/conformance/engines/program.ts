@@ -49,7 +49,7 @@ const VECTORS: readonly VectorForm[] = [
   [0x66, 0xc6, true],
   [0, 0xc6, true],
   [0x66, 0x70, true],
-  // Compares, conversions between the sizes, bits.
+  // Compares, conversions between the sizes, estimates, bits.
   [0x66, 0x2e, false],
   [0, 0x2f, false],
   [0xf2, 0xc2, true],
@@ -57,6 +57,10 @@ const VECTORS: readonly VectorForm[] = [
   [0xf2, 0x5a, false],
   [0xf3, 0x5a, false],
   [0, 0x5a, false],
+  [0, 0x52, false],
+  [0xf3, 0x52, false],
+  [0, 0x53, false],
+  [0xf3, 0x53, false],
   [0x66, 0x5a, false],
   [0xf2, 0x2a, false],
   [0xf2, 0x2c, false],
