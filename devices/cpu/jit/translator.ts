@@ -133,7 +133,7 @@ export class Translator {
   private floatChecked = false;
   /** Gathers the checks of float operations; null while planning. */
   batch: FloatBatch | null = null;
-  private batchLocalsOnce: BatchLocals | null = null;
+  private lazyBatchLocals: BatchLocals | null = null;
 
   private readonly options: TranslatorOptions;
   private readonly constants = new Map<string, number>();
@@ -785,8 +785,8 @@ export class Translator {
 
   /** Locals of the batches. */
   get batchLocals(): BatchLocals {
-    this.batchLocalsOnce ??= newBatchLocals(this);
-    return this.batchLocalsOnce;
+    this.lazyBatchLocals ??= newBatchLocals(this);
+    return this.lazyBatchLocals;
   }
   /** The memory access with this number needs no look-up any more. */
   isLookedUp(access: number): boolean {

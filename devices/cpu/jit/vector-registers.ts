@@ -8,6 +8,8 @@
 // the interpreter's handlers are called. At an exit it stays split: the float local goes to JIT_LOW_DOUBLES or JIT_LOW_SINGLES, the
 // exit's record says for which registers, and the engine copies the lane. A float local that is not needed any more becomes 0, so that
 // V8 need not keep it until the exits.
+//
+// Reading a register may write code that changes its locals: emitters do so on the straight way only, never within an `if`.
 
 import { XMM } from '../state-layout.ts';
 import { JIT_LOW_DOUBLES, JIT_LOW_SINGLES } from './layout.ts';
