@@ -2,6 +2,9 @@
 // Usage: published [--write]
 
 import fs from 'node:fs';
+import { coverageOf, Execution } from '../../devices/cpu/jit/coverage.ts';
+import { instructionTable } from '../../devices/cpu/table/index.ts';
+import { encodingText, rowText } from '../../devices/cpu/table/row-text.ts';
 import { capabilityNames } from '../../os-core/abi/capability.ts';
 import { networkSubsystem } from '../../os-core/kernel/network/subsystem.ts';
 import { kernelCoreSystemCalls } from '../../os-core/kernel/syscalls/groups.ts';
@@ -38,7 +41,38 @@ function systemCallPage(): string {
   ].join('\n');
 }
 
-const pages: Readonly<Record<string, string>> = { 'docs/SYSTEM-CALLS.md': systemCallPage() };
+function cpuCoveragePage(): string {
+  let forms = 0;
+  let compiled = 0;
+  const lines = instructionTable.map((row) => {
+    const { interpreted, register, memory } = coverageOf(row);
+    for (const execution of [register, memory]) {
+      if (execution === undefined) continue;
+      forms++;
+      if (execution === Execution.compiled) compiled++;
+    }
+    const cells = [rowText(row), encodingText(row), row.feature ?? 'base', interpreted ? 'yes' : 'no'];
+    return `| ${[...cells, register ?? '–', memory ?? '–'].join(' | ')} |`;
+  });
+  return [
+    '# Coverage of the CPU engines',
+    '',
+    `The instruction table has ${instructionTable.length} rows with ${forms} forms (registers, memory). The interpreter executes what says "yes";`,
+    `compiled code executes ${compiled} forms itself. "by call": compiled code calls the interpreter's handler and goes on. "interpreter": compiled`,
+    'code ends before it (system instructions, far control transfers). A compiled instruction may still be left to the interpreter for some',
+    'values: TLB misses, faults, denormals, NaNs. This page is written from the table and the compiler: `node build/checks/published.mjs --write`.',
+    '',
+    '| instruction | encoding | feature | interpreter | compiled, registers | compiled, memory |',
+    '|---|---|---|---|---|---|',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+const pages: Readonly<Record<string, string>> = {
+  'docs/SYSTEM-CALLS.md': systemCallPage(),
+  'docs/CPU-COVERAGE.md': cpuCoveragePage(),
+};
 let stale = 0;
 for (const [file, text] of Object.entries(pages)) {
   if (process.argv.includes('--write')) fs.writeFileSync(file, text);

@@ -83,7 +83,9 @@ export class Accesses extends Exits {
   /** Of the block being translated; null in the first pass. */
   protected plan: BlockPlan | null = null;
   protected records: AccessRecord[] = [];
-  protected nextAccess = 0;
+  /** Number of the next memory access of the block, and of the first one of the current instruction. */
+  nextAccess = 0;
+  firstAccess = 0;
 
   constructor(options: TranslatorOptions) {
     super(options.hostArea);

@@ -16,15 +16,20 @@ import type { Instruction } from '../decode/instruction.ts';
 import { RIP_LOW } from '../state-layout.ts';
 import type { AccessGroup } from './accesses.ts';
 import { arithmeticEmitters } from './emit-arithmetic.ts';
-import { floatEmitters } from './emit-float.ts';
+import { floatEstimateEmitters } from './emit-float-estimates.ts';
+import { floatPackedEmitters } from './emit-float-packed.ts';
+import { floatScalarEmitters } from './emit-float-scalar.ts';
 import { moveStack, pushJumpCondition, pushNotCanonical, pushReturnAddress } from './emit-jumps.ts';
 import { moveEmitters } from './emit-moves.ts';
 import { multiplyEmitters } from './emit-multiply.ts';
 import { shiftEmitters } from './emit-shifts.ts';
-import { sseEmitters } from './emit-sse.ts';
+import { vectorIntegerEmitters } from './emit-vector-integer.ts';
+import { vectorMoveEmitters } from './emit-vector-moves.ts';
+import { vectorShuffleEmitters } from './emit-vector-shuffles.ts';
 import { x87Emitters } from './emit-x87.ts';
 import { type FlagState, flagsMoved, mergedFlags, sameFlags, UNKNOWN_FLAGS } from './flag-code.ts';
 import { KIND_DYNAMIC } from './flag-kinds.ts';
+import { FloatBatch } from './float-batch.ts';
 import { type FlowStructure, structureFlow } from './flow.ts';
 import type { JumpTable } from './jump-table.ts';
 import { type Emitter, RSP } from './place.ts';
@@ -39,14 +44,25 @@ export const emitters: ReadonlyMap<string, Emitter> = new Map(
     ...moveEmitters,
     ...shiftEmitters,
     ...multiplyEmitters,
-    ...sseEmitters,
-    ...floatEmitters,
+    ...vectorMoveEmitters,
+    ...vectorShuffleEmitters,
+    ...vectorIntegerEmitters,
+    ...floatScalarEmitters,
+    ...floatPackedEmitters,
+    ...floatEstimateEmitters,
     ...x87Emitters,
   }),
 );
 
-/** Operations that compiled code executes itself (in some form); for tests and the coverage list. */
-export const compiledOperations: ReadonlySet<string> = new Set(emitters.keys());
+/** Whether compiled code executes an instruction itself, without the interpreter's handler; for tests and the coverage list. */
+export function emitsItself(i: Instruction): boolean {
+  const t = new Translator({ hostArea: 0, ungrouped: new Set(), keepsPages: false });
+  let emitted = false;
+  t.planBlock([i], UNKNOWN_FLAGS, () => {
+    emitted = emitters.get(i.row.operation)?.(t, t.startInstruction(0)) === true;
+  });
+  return emitted;
+}
 
 /** Indirect jumps with more targets than this get a table. */
 const LONGEST_CHAIN = 4;
@@ -371,11 +387,19 @@ class RegionCompiler {
     const block = this.region.blocks[node];
     const jumps = block.ending !== Ending.fallThrough && block.ending !== Ending.leave;
     const straight = jumps ? block.code.length - 1 : block.code.length;
-    for (let index = 0; index < straight; index++) {
+    const emitOne = (index: number): void => {
       const i = t.startInstruction(index);
       const emit = emitters.get(i.row.operation);
       if (emit === undefined || !emit(t, i)) t.callInterpreter(i);
+    };
+    t.batch = planning ? null : new FloatBatch(t, block.code, emitOne);
+    for (let index = 0; index < straight; index++) {
+      t.batch?.beginInstruction(index);
+      emitOne(index);
     }
+    t.batch?.finish(straight);
+    t.batch = null;
+    t.vectors.mergeAll();
     t.x87.flush();
     if (jumps) this.emitJump(node, block, t.startInstruction(straight), planning);
     else if (!planning) {

@@ -5,6 +5,8 @@ import type { Block } from '../interpreter/blocks.ts';
 import { FlagCode } from './flag-code.ts';
 import { isStepKind, KIND_BITS, KIND_DYNAMIC } from './flag-kinds.ts';
 import type { FlagSource } from './flag-sources.ts';
+import type { FloatBatch } from './float-batch.ts';
+import type { SplitRegisters } from './vector-registers.ts';
 import { I32, Op } from './wasm.ts';
 
 /** Where compiled code may stop, and what the engine has to know there. */
@@ -23,6 +25,8 @@ export interface ExitRecord {
   readonly instruction: Instruction | null;
   /** FOP and FIP are to become those of this x87 instruction. */
   readonly lastX87: Instruction | null;
+  /** XMM registers whose low lane is apart. */
+  readonly split?: SplitRegisters | null;
   /** The exit is a look-up for several accesses at once. */
   readonly shared?: boolean;
   /** The end of this block, an indirect jump, went where no edge leads; RIP is there already. */
@@ -50,10 +54,13 @@ export class Exits extends FlagCode {
   /** i32: 1 while floating-point instructions must be left to the interpreter. */
   readonly floatSlow = this.newLocal(I32);
   usesFloat = false;
+  /** Gathers the checks of float operations; null while planning. */
+  batch: FloatBatch | null = null;
   protected floatChecked = false;
 
   /** A new exit at the current instruction, through leaveDepth unless `operands` are given. */
   protected exitNumber(shared = false, operands?: ExitRecord['operands']): number {
+    this.batch?.beforeExit(this.index);
     const i = this.blockCode[this.index];
     return this.addExit({
       operands,
@@ -65,6 +72,7 @@ export class Exits extends FlagCode {
       previousKind: this.previousKind,
       instruction: i,
       lastX87: this.pendingX87,
+      split: this.vectors.splitRegisters(),
     });
   }
   /** The last x87 instruction, whose FOP and FIP are not stored yet. */

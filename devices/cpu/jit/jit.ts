@@ -41,6 +41,7 @@ import {
 } from './layout.ts';
 import { addressKey, growRegion, type Region } from './region.ts';
 import type { ExitRecord } from './translator.ts';
+import { joinRegisters } from './vector-registers.ts';
 import { encodeModule, I32, type ImportedFunction, MEMORY_PAGE_BYTES } from './wasm.ts';
 
 export const DEFAULT_COMPILE_THRESHOLD = 500;
@@ -601,6 +602,7 @@ export class Jit {
       fetchSource(core, exit.operands.b, LAZY_B_LOW);
     }
     if (exit.previousKind !== undefined && exit.previousKind !== KIND_DYNAMIC) w[JIT_PREVIOUS_KIND] = exit.previousKind;
+    if (exit.split) joinRegisters(w, exit.split);
     adoptFlags(core);
   }
 

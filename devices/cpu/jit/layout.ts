@@ -36,6 +36,10 @@ export const THREADED_GENERATION = 336;
 /** Instructions that threaded code has counted since the engine last looked (unsigned). */
 export const THREADED_COUNT = 333;
 
+/** Low lanes of XMM registers that a region left in two parts (vector-registers.ts): 16 float64, 16 float32. */
+export const JIT_LOW_DOUBLES = 400;
+export const JIT_LOW_SINGLES = 432;
+
 export const DISPATCH_CACHE_OFFSET = 0x50000;
 export const DISPATCH_ENTRIES = 4096;
 export const DISPATCH_MASK = DISPATCH_ENTRIES - 1;

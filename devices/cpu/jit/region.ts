@@ -79,6 +79,9 @@ const conditional = new Set(['jcc', 'loop', 'loope', 'loopne', 'jrcxz']);
 const indirect = new Set(['ret', 'jmpIndirect', 'callIndirect']);
 /** They change what compiled code has looked at when it was entered: MXCSR, FS and GS base. */
 const settings = new Set(['ldmxcsr', 'fxrstor', 'wrfsbase', 'wrgsbase', 'popSegment']);
+export function isSetting(i: Instruction): boolean {
+  return settings.has(i.row.operation);
+}
 const strings = new Set(['movs', 'stos', 'lods', 'cmps', 'scas']);
 
 /** Instructions at the end of a block that compiled code executes itself. */
@@ -154,13 +157,13 @@ function link(chosen: readonly Block[]): Region {
   const pages = new Set<number>();
   let instructions = 0;
   for (const block of chosen) {
-    const setting = block.code.findIndex((instruction) => settings.has(instruction.row.operation));
+    const setting = block.code.findIndex(isSetting);
     const longest = setting < 0 ? block.code.length : setting + 1;
     let end = 1;
     while (end < longest && !index.has(addressKey(block.code[end].ripLow, block.code[end].ripHigh))) end++;
     const last = block.code[end - 1];
     const whole = end === block.code.length;
-    const ending = settings.has(last.row.operation) ? Ending.leave : whole ? endingOf(last) : Ending.fallThrough;
+    const ending = isSetting(last) ? Ending.leave : whole ? endingOf(last) : Ending.fallThrough;
     const code = ending === Ending.leave ? block.code.slice(0, end - 1) : block.code.slice(0, end);
     if (ending === Ending.call || (ending === Ending.indirect && last.row.operation === 'callIndirect'))
       returnPoints.add(addressKey(last.nextLow, last.nextHigh));

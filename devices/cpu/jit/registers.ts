@@ -1,17 +1,14 @@
 // Registers in locals, and the state area in memory that they are loaded from and stored to.
 
-import { XMM } from '../state-layout.ts';
 import { Locals } from './locals.ts';
-import { type Code, I64, Op, V128 } from './wasm.ts';
+import { VectorRegisters } from './vector-registers.ts';
+import { type Code, I64, Op } from './wasm.ts';
 
 export class Registers extends Locals {
   /** Local of a register, -1 = not used in the region. */
   protected readonly general = new Int32Array(16).fill(-1);
-  protected readonly xmm = new Int32Array(16).fill(-1);
+  readonly vectors = this.createVectors();
   writtenGeneral = 0;
-  writtenXmm = 0;
-  /** XMM registers known not to be denormal: size of a lane in bytes, plus 16 if all lanes are; 0 = not known. */
-  readonly plain = new Uint8Array(32);
   /** Symbolic values of registers: a number for the unknown part, and a constant added to it. */
   protected readonly root = new Int32Array(16);
   protected readonly rootOffset = new Float64Array(16);
@@ -28,7 +25,7 @@ export class Registers extends Locals {
 
   /** A block begins: nothing is known of any register. */
   protected forgetRegisters(): void {
-    this.plain.fill(0);
+    this.vectors.beginBlock();
     this.lowBytes.fill(8);
     for (let n = 0; n < 16; n++) {
       this.root[n] = n;
@@ -59,13 +56,8 @@ export class Registers extends Locals {
     }
     return local;
   }
-  private xmmLocal(number: number): number {
-    let local = this.xmm[number];
-    if (local < 0) {
-      local = this.newLocal(V128);
-      this.xmm[number] = local;
-    }
-    return local;
+  protected createVectors(): VectorRegisters {
+    return new VectorRegisters(this.code, (type) => this.newLocal(type));
   }
 
   /** Pushes all 64 bits. */
@@ -89,14 +81,6 @@ export class Registers extends Locals {
     this.forgetGeneral(number);
     this.root[number] = root;
     this.rootOffset[number] = offset;
-  }
-  getXmm(number: number): void {
-    this.code.get(this.xmmLocal(number));
-  }
-  setXmm(number: number): void {
-    this.code.set(this.xmmLocal(number));
-    this.writtenXmm |= 1 << number;
-    this.plain[number] = 0;
   }
 
   /** Pushes an i64 whose low `width` bytes are those of a register; `byte` is the index of an 8-bit register. */
@@ -183,20 +167,10 @@ export class Registers extends Locals {
 
   protected storeRegisters(general: number, xmm: number): void {
     for (let n = 0; n < 16; n++) if ((general & (1 << n)) !== 0) this.storePair(n * 2, this.generalLocal(n));
-    for (let n = 0; n < 16; n++)
-      if ((xmm & (1 << n)) !== 0) {
-        this.code.i32(0);
-        this.getXmm(n);
-        this.code.simdMemory(0x0b, this.stateOffset(XMM + 4 * n));
-      }
+    this.vectors.store(xmm, (word) => this.stateOffset(word));
   }
   protected loadRegisters(target: Code, general: number, xmm: number): void {
     for (let n = 0; n < 16; n++) if ((general & (1 << n)) !== 0) this.loadPair(target, n * 2, this.generalLocal(n));
-    for (let n = 0; n < 16; n++)
-      if ((xmm & (1 << n)) !== 0) {
-        target.i32(0);
-        target.simdMemory(0x00, this.stateOffset(XMM + 4 * n));
-        target.set(this.xmmLocal(n));
-      }
+    this.vectors.load(target, xmm, (word) => this.stateOffset(word));
   }
 }

@@ -19,6 +19,7 @@ import { FLAGS, FS_BASE, GS_BASE, MXCSR } from '../state-layout.ts';
 import type { AccessGroup, BlockPlan } from './accesses.ts';
 import { registerEffects } from './effects.ts';
 import { type FlagState, HELPER_EXECUTE, HELPER_STRING, UNKNOWN_FLAGS } from './flag-code.ts';
+import { type BatchLocals, newBatchLocals } from './float-batch.ts';
 import { JIT_LEFT } from './layout.ts';
 import { Pages } from './pages.ts';
 import { Code, I32, NO_RESULT, Op } from './wasm.ts';
@@ -30,6 +31,7 @@ export type { ExitRecord } from './exits.ts';
 export class Translator extends Pages {
   readonly x87 = new X87Stack(this);
   private callsHandler = false;
+  private lazyBatchLocals: BatchLocals | null = null;
 
   protected override get pendingX87(): Instruction | null {
     return this.x87.pending;
@@ -53,6 +55,7 @@ export class Translator extends Pages {
     const touchesFlags = i.row.flagsRead !== undefined || i.row.flagsWritten !== undefined;
     const xmm = effects.xmm;
     const readsOnly = effects.readsOnly && !touchesFlags;
+    this.vectors.mergeAll();
     const number = this.exitNumber();
     this.exitsAt[this.index] = true;
     this.callsHandler = true;
@@ -83,8 +86,8 @@ export class Translator extends Pages {
           this.forgetGeneral(n);
         }
       this.loadRegisters(code, 0, xmm);
-      this.writtenXmm |= xmm;
-      for (let n = 0; n < 16; n++) if ((xmm & (1 << n)) !== 0) this.plain[n] = 0;
+      this.vectors.written |= xmm;
+      for (let n = 0; n < 16; n++) if ((xmm & (1 << n)) !== 0) this.vectors.plain[n] = 0;
       if (i.row.flagsWritten !== undefined) {
         this.loadWord(code, FLAGS, this.flagWord);
         this.setFlagBits();
@@ -160,7 +163,30 @@ export class Translator extends Pages {
   startInstruction(index: number): Instruction {
     this.endInstruction();
     this.index = index;
+    this.firstAccess = this.nextAccess;
     return this.blockCode[index];
+  }
+
+  /** Locals of the batches. */
+  get batchLocals(): BatchLocals {
+    this.lazyBatchLocals ??= newBatchLocals(this);
+    return this.lazyBatchLocals;
+  }
+  /** The memory access with this number needs no look-up any more. */
+  isLookedUp(access: number): boolean {
+    return (this.plan?.accesses[access]?.host ?? -1) >= 0;
+  }
+  /** Translates instructions of the block again, on another way to the present place; their accesses begin with number `access`. */
+  replay(access: number, emit: () => void): void {
+    const { index, nextAccess, firstAccess } = this;
+    const temporaries = this.detachTemporaries();
+    this.nextAccess = access;
+    emit();
+    this.endBlock();
+    this.attachTemporaries(temporaries);
+    this.index = index;
+    this.nextAccess = nextAccess;
+    this.firstAccess = firstAccess;
   }
 
   // -------------------------------------------------------------------------------- entry and exit of the function
@@ -172,7 +198,7 @@ export class Translator extends Pages {
     if (this.usesFs) this.loadPair(target, FS_BASE, this.fsBase);
     if (this.usesGs) this.loadPair(target, GS_BASE, this.gsBase);
     for (let n = 0; n < 16; n++) if (this.general[n] >= 0) this.loadPair(target, n * 2, this.general[n]);
-    for (let n = 0; n < 16; n++) if (this.xmm[n] >= 0) this.loadRegisters(target, 0, 1 << n);
+    this.vectors.loadUsed(target, (word) => this.stateOffset(word));
     this.x87.load(target);
     this.loadConstants(target);
     if (this.usesFloat) this.loadFloatMode(target);
@@ -206,7 +232,8 @@ export class Translator extends Pages {
   /** Stores what the function may have changed. */
   epilogue(): void {
     this.storeWord(JIT_LEFT, () => this.code.get(this.left));
-    this.storeRegisters(this.writtenGeneral, this.writtenXmm);
+    this.storeRegisters(this.writtenGeneral, 0);
+    this.vectors.storeChanged((word) => this.stateOffset(word));
     this.x87.store();
   }
 }

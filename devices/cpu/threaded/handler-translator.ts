@@ -9,7 +9,9 @@
 import type { Instruction } from '../decode/instruction.ts';
 import { KIND_DYNAMIC } from '../jit/flag-kinds.ts';
 import { JIT_PREVIOUS_A, JIT_PREVIOUS_B, JIT_PREVIOUS_KIND } from '../jit/layout.ts';
+import { Simd } from '../jit/simd-opcodes.ts';
 import { type MemoryReference, Translator } from '../jit/translator.ts';
+import { type LaneBytes, laneFormats, VectorRegisters } from '../jit/vector-registers.ts';
 import { Code, type FunctionBody, I32, I64, Op, V128, type ValueType } from '../jit/wasm.ts';
 import { FLAGS, FS_BASE, GS_BASE, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, XMM, ZERO } from '../state-layout.ts';
 import {
@@ -57,6 +59,47 @@ class WatchedCode extends Code {
   private note(local: number): void {
     if (this.conditional() && !this.written.has(local)) this.readFirst.add(local);
     this.written.add(local);
+  }
+}
+
+/** XMM registers that are nowhere but in memory. */
+class VectorsInMemory extends VectorRegisters {
+  private readonly handler: HandlerTranslator;
+  constructor(handler: HandlerTranslator) {
+    super(handler.code, (type) => handler.newLocal(type));
+    this.handler = handler;
+  }
+
+  override merge(): void {}
+  override mergeAll(): void {}
+  override get(number: number): void {
+    this.handler.loadVector(number);
+  }
+  override getUpper(number: number): void {
+    this.get(number);
+  }
+  override set(number: number): void {
+    this.handler.storeVector(number);
+    this.plain[number] = 0;
+  }
+  override getLow(bytes: LaneBytes, number: number): void {
+    this.get(number);
+    this.handler.code.simdLane(laneFormats[bytes].extract, 0);
+  }
+  override setLow(bytes: LaneBytes, number: number): void {
+    const { handler } = this;
+    const value = handler.temporary(laneFormats[bytes].type);
+    handler.code.set(value);
+    this.get(number);
+    handler.code.get(value);
+    handler.code.simdLane(laneFormats[bytes].replace, 0);
+    this.set(number);
+  }
+  override copy(target: number, source: number): void {
+    this.get(source);
+    const plain = this.plain[source];
+    this.set(target);
+    this.plain[target] = plain;
   }
 }
 
@@ -111,17 +154,20 @@ export class HandlerTranslator extends Translator {
   }
   override noteLowBytes(): void {}
   override noteFlagSources(): void {}
-  override getXmm(number: number): void {
-    this.pushRegisterOffset(number, xmmFields, 16);
-    this.code.simdMemory(0x00, this.stateOffset(XMM));
+  protected override createVectors(): VectorRegisters {
+    return new VectorsInMemory(this);
   }
-  override setXmm(number: number): void {
+  /** Pushes an XMM register; pops one. */
+  loadVector(number: number): void {
+    this.pushRegisterOffset(number, xmmFields, 16);
+    this.code.simdMemory(Simd.load, this.stateOffset(XMM));
+  }
+  storeVector(number: number): void {
     const value = this.temporary(V128);
     this.code.set(value);
     this.pushRegisterOffset(number, xmmFields, 16);
     this.code.get(value);
-    this.code.simdMemory(0x0b, this.stateOffset(XMM));
-    this.plain[number] = 0;
+    this.code.simdMemory(Simd.store, this.stateOffset(XMM));
   }
 
   override pushImmediate(): void {

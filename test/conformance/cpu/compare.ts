@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { rowText } from '../../../devices/cpu/table/row-text.ts';
 import { type Exemption, exemptionsFor, type Maker } from './exemptions.ts';
 import {
   CODE_ADDRESS,
@@ -13,7 +14,6 @@ import {
   Outcome,
   OutcomeOffset,
   READ_ONLY_PAGE,
-  rowText,
   type Snippet,
   VectorOffset,
   type WindowRange,

@@ -157,8 +157,3 @@ export interface Snippet {
   /** RFLAGS bits that are undefined at its end. */
   readonly undefinedFlags: number;
 }
-
-/** A row as text, for reports and counts. */
-export function rowText(row: InstructionRow): string {
-  return `${row.mnemonic ?? row.operation} ${row.operands.join(',')}`.trim();
-}

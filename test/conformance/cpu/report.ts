@@ -1,8 +1,7 @@
 // The published report of a campaign: docs/CPU-CONFORMANCE.md.
 
-import type { InstructionRow } from '../../../devices/cpu/table/row.ts';
+import { encodingText, rowText } from '../../../devices/cpu/table/row-text.ts';
 import { exemptions, neverCompared } from './exemptions.ts';
-import { rowText } from './layout.ts';
 import { type Difference, TALLY_COLUMNS, Tally } from './oracle.ts';
 import { BATCH_SNIPPETS, type Progress, VECTORS_EACH } from './progress.ts';
 import { excludedOperations, testedRows } from './snippet.ts';
@@ -10,28 +9,13 @@ import { excludedOperations, testedRows } from './snippet.ts';
 const makerNames = { intel: 'Intel', amd: 'AMD', other: 'others' } as const;
 const grouped = (value: number): string => value.toLocaleString('en-GB');
 
-/** The encoding as the SDM writes it: prefix, opcode, /digit or /r. */
-function encoding(row: InstructionRow): string {
-  const byte = (value: number): string => value.toString(16).toUpperCase().padStart(2, '0');
-  const map = ['', '0F ', '0F 38 ', '0F 3A '][row.map];
-  const prefix = row.prefix === undefined || row.prefix === 'none' ? '' : `${row.prefix} `;
-  let rest = '';
-  if (row.modrm === true) {
-    if (row.rm !== undefined) rest = ` ${byte(0xc0 | ((row.reg ?? 0) << 3) | row.rm)}`;
-    else rest = row.reg === undefined ? ' /r' : ` /${row.reg}`;
-    if (row.mod === 'register' && row.rm === undefined) rest += ' (register)';
-    if (row.mod === 'memory') rest += ' (memory)';
-  }
-  return `${prefix}${row.rexW === 1 ? 'REX.W ' : ''}${map}${byte(row.opcode)}${rest}`;
-}
-
 function tallyLines(progress: Progress): string[] {
   return testedRows.map((row, n) => {
     const at = n * TALLY_COLUMNS;
     const cell = (column: number): string => grouped(progress.tallies[at + column]);
     const { snippets, vectors, memory, crossing, pageFaults, otherFaults } = Tally;
     const counts = [snippets, vectors, memory, crossing, pageFaults, otherFaults].map(cell);
-    return `| ${rowText(row)} | ${encoding(row)} | ${counts.join(' | ')} |`;
+    return `| ${rowText(row)} | ${encodingText(row)} | ${counts.join(' | ')} |`;
   });
 }
 

@@ -4,7 +4,7 @@ import { SeededRandom } from '../../../devices/base/random.ts';
 import { TrapKind } from '../../../devices/contract/cpu.ts';
 import type { Guest } from '../cpu/guest.ts';
 import { CODE_ADDRESS } from '../cpu/layout.ts';
-import { DATA_ADDRESS, makeProgram, type Program, STACK_TOP, TABLE_OFFSET } from './program.ts';
+import { DATA_ADDRESS, makeProgram, type Program, STACK_TOP, TABLE_OFFSET, VECTOR_OFFSET } from './program.ts';
 
 const CODE_PHYSICAL = 0x10100;
 const PAGE_BYTES = 4096;
@@ -45,6 +45,15 @@ function start(guest: Guest, program: Program, seed: number): void {
   for (let n = 0; n < 8; n++) {
     view.setUint32(TABLE_OFFSET + n * 8, program.blocks[random.below(program.blocks.length)], true);
     view.setUint32(TABLE_OFFSET + n * 8 + 4, 0, true);
+  }
+  // Mostly plain numbers for SSE, now and then one that is none.
+  for (let n = 0; n < 256; n += 8) {
+    const value = random.below(8) === 0 ? random.below(4) : (random.below(2000) - 1000) / (1 + random.below(7));
+    view.setFloat64(
+      VECTOR_OFFSET + n,
+      [value, value, value, -0, 5e-324, Infinity, NaN][Math.max(0, random.below(30) - 23)],
+      true,
+    );
   }
   DATA_PHYSICAL.forEach((page, n) => memory.writeBytes(page, data.subarray(n * PAGE_BYTES, (n + 1) * PAGE_BYTES)));
   const state = new Uint8Array(FX_BYTES);

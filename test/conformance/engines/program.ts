@@ -15,9 +15,76 @@ export const STACK_TOP = DATA_ADDRESS + 0x1f00;
 /** Offset of the table of block addresses in the data: 8 entries. */
 export const TABLE_OFFSET = 0x800;
 const TABLE_ENTRIES = 8;
+/** Operands of SSE instructions in the data: 256 bytes. */
+export const VECTOR_OFFSET = 0x500;
+
+/** Mandatory prefix, opcode after 0F, and whether an immediate follows. */
+type VectorForm = readonly [number, number, boolean];
+const VECTORS: readonly VectorForm[] = [
+  // ADD MUL SUB MIN DIV MAX SQRT of all four kinds.
+  ...[0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0x51].flatMap((opcode) =>
+    [0, 0x66, 0xf2, 0xf3, 0xf2, 0xf2].map((prefix) => [prefix, opcode, false] as const),
+  ),
+  // Moves: MOVSD, MOVSS, MOVAPD, MOVDQA, MOVQ, MOVLPD, MOVHPD, MOVHLPS, MOVLHPS, MOVDDUP, UNPCK, SHUF, PSHUFD.
+  ...[0xf2, 0xf2, 0xf2, 0xf3, 0x66].flatMap((prefix) => [
+    [prefix, 0x10, false] as const,
+    [prefix, 0x11, false] as const,
+  ]),
+  [0, 0x28, false],
+  [0x66, 0x28, false],
+  [0x66, 0x28, false],
+  [0x66, 0x29, false],
+  [0x66, 0x6f, false],
+  [0xf3, 0x7e, false],
+  [0x66, 0xd6, false],
+  [0x66, 0x12, false],
+  [0x66, 0x13, false],
+  [0, 0x12, false],
+  [0, 0x16, false],
+  [0x66, 0x17, false],
+  [0xf2, 0x12, false],
+  [0x66, 0x14, false],
+  [0x66, 0x15, false],
+  [0x66, 0x15, false],
+  [0, 0x14, false],
+  [0x66, 0xc6, true],
+  [0, 0xc6, true],
+  [0x66, 0x70, true],
+  // Compares, conversions between the sizes, estimates, bits.
+  [0x66, 0x2e, false],
+  [0, 0x2f, false],
+  [0xf2, 0xc2, true],
+  [0x66, 0xc2, true],
+  [0xf2, 0x5a, false],
+  [0xf3, 0x5a, false],
+  [0, 0x5a, false],
+  [0, 0x52, false],
+  [0xf3, 0x52, false],
+  [0, 0x53, false],
+  [0xf3, 0x53, false],
+  [0x66, 0x5a, false],
+  [0xf2, 0x2a, false],
+  [0xf2, 0x2c, false],
+  [0x66, 0x54, false],
+  [0x66, 0x57, false],
+  [0x66, 0xef, false],
+  [0x66, 0xfe, false],
+  [0x66, 0xd4, false],
+  [0x66, 0x76, false],
+  [0x66, 0xf4, false],
+];
 const CODE_ROOM = 0xe00;
 /** Registers that instructions may write: not RSP, R14, R15. */
 const FREE = [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13];
+
+/** Arithmetic and moves of float64 that do not store. */
+const DOUBLES: readonly VectorForm[] = VECTORS.filter(
+  ([prefix, opcode]) =>
+    (opcode > 0x50 && opcode < 0x5f && opcode !== 0x5a && opcode !== 0x5d && (prefix === 0xf2 || prefix === 0x66)) ||
+    (prefix === 0xf2 && (opcode === 0x10 || opcode === 0x12)) ||
+    (opcode === 0x28 && prefix === 0x66) ||
+    [0x14, 0x15, 0x16, 0x7e].includes(opcode),
+);
 
 export interface Program {
   readonly code: Uint8Array;
@@ -194,29 +261,18 @@ class ProgramBuilder {
         return this.emit(this.pick([0xf3, 0xf3, 0xf2]), this.pick([0xaa, 0xa4, 0xab, 0xa5, 0xa6, 0xae]));
       }
       case 23:
-        this.operands([], [0x0f, this.pick([0x28, 0x10, 0x54, 0x57, 0xc6])], random.below(8), 4, false);
-        return this.shuffleByte();
-      case 24: {
-        const opcode = this.pick([0x6f, 0xef, 0xfe, 0xd4, 0x61, 0x70, 0x76, 0xdb, 0xf4, 0x2e]);
-        this.operands([0x66], [0x0f, opcode], random.below(8), 4, false);
-        return this.shuffleByte();
-      }
-      case 25:
+      case 24:
         return this.walk();
+      case 25:
       case 26:
       case 27:
-      case 28:
         return this.emit(...makeX87Run(random));
-      case 29:
+      case 28:
         return this.emit(...makeMmxRun(random));
       default:
-        return this.operands(
-          [0xf2],
-          [0x0f, this.pick([0x58, 0x59, 0x5c, 0x5e, 0x10, 0x2a, 0x51, 0x5d, 0x5a])],
-          random.below(8),
-          4,
-          false,
-        );
+        // Now and then a run of float64 only, whose checks the compiler gathers.
+        if (random.below(3) === 0) for (let n = 4 + random.below(10); n > 0; n--) this.vector(DOUBLES);
+        else for (let n = 1 + random.below(6); n > 0; n--) this.vector(VECTORS);
     }
   }
 
@@ -279,10 +335,19 @@ class ProgramBuilder {
     else this.emit(...count, 0x75, -inner & 0xff);
   }
 
-  /** The instructions with an immediate among those just written need one. */
-  private shuffleByte(): void {
-    const opcode = this.bytes[this.bytes.length - 2];
-    if (opcode === 0xc6 || opcode === 0x70) this.emit(this.random.below(256));
+  /** An SSE instruction, often one that mixes low lanes with whole registers; eight registers. */
+  private vector(choice: readonly VectorForm[]): void {
+    const { random } = this;
+    const [prefix, opcode, immediate] = this.pick(choice);
+    if (prefix !== 0) this.emit(prefix);
+    const reg = random.below(8);
+    const memory = opcode === 0x11 || opcode === 0x13 || opcode === 0x17 ? random.below(2) : random.below(4);
+    const needsMemory = opcode === 0x13 || opcode === 0x17 || (opcode === 0x12 && prefix === 0x66);
+    if (memory === 0 || needsMemory) {
+      // [R14 + a multiple of 16].
+      this.emit(0x41, 0x0f, opcode, 0x86 | (reg << 3), random.below(16) << 4, VECTOR_OFFSET >> 8, 0, 0);
+    } else this.emit(0x0f, opcode, 0xc0 | (reg << 3) | random.below(8));
+    if (immediate) this.emit(random.below(256));
   }
 
   private ending(count: number): void {
