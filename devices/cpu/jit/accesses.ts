@@ -9,6 +9,7 @@ import { Exits } from './exits.ts';
 import type { FlagState, RegisterMoves } from './flag-code.ts';
 import { TLB_PHYSICAL, TLB_READ_OFFSET, TLB_WRITE_OFFSET } from './layout.ts';
 import { addressKey } from './region.ts';
+import type { Extension } from './registers.ts';
 import { I32, I64, Op } from './wasm.ts';
 
 /** A place in guest memory that may be accessed now: i32 local plus constant offset. */
@@ -17,13 +18,16 @@ export interface MemoryReference {
   readonly offset: number;
 }
 
-/** An address known at the start of a block: registers as they are there (-1: none), segment base, and a displacement. */
+/** An address known at the start of a block: registers as they are there (null: none), segment base, and a displacement. */
 interface BlockAddress {
-  readonly base: number;
-  readonly index: number;
+  readonly base: Term | null;
+  readonly index: Term | null;
   readonly scale: number;
   readonly segment: number;
 }
+
+/** A register, or what is made of one. */
+type Term = number | Extension;
 
 interface AccessRecord {
   readonly address: BlockAddress | null;
@@ -158,8 +162,13 @@ export class Accesses extends Exits {
       key = `${hasBase ? this.root[base] : ''}.${hasIndex ? `${this.root[i.addressIndex >> 1]}*${i.scale}` : ''}.${i.segment}`;
       // Constant addresses: those of one page.
       if (!hasBase && !hasIndex) key += Math.floor(displacement / 4096);
-      const rootOf = (word: number): number => (word === ZERO ? -1 : this.root[word >> 1]);
-      address = this.addressAtStart(rootOf(i.base), rootOf(i.addressIndex), i.scale, i.segment, displacement);
+      address = this.addressAtStart(
+        hasBase ? base : -1,
+        hasIndex ? i.addressIndex >> 1 : -1,
+        i.scale,
+        i.segment,
+        displacement,
+      );
     }
     return this.accessAt(key, address, displacement, size, write, () => this.pushAddress(i));
   }
@@ -168,7 +177,7 @@ export class Accesses extends Exits {
   accessRegister(number: number, delta: number, size: number, write: boolean): MemoryReference {
     const root = this.root[number];
     const displacement = this.rootOffset[number] + delta;
-    const address = this.addressAtStart(root, -1, 0, ZERO, displacement);
+    const address = this.addressAtStart(number, -1, 0, ZERO, displacement);
     return this.accessAt(`${root}..${ZERO}`, address, displacement, size, write, () => {
       this.getGeneral(number);
       if (delta !== 0) {
@@ -178,27 +187,50 @@ export class Accesses extends Exits {
     });
   }
 
-  /** Roots below 16 are the values of registers at the start of the block. */
+  /** From the registers (-1: none) that the address has now. */
   private addressAtStart(
-    base: number,
-    index: number,
+    baseRegister: number,
+    indexRegister: number,
     scale: number,
     segment: number,
     displacement: number,
   ): BlockAddress | null {
-    return base < 16 && index < 16 && displacement === (displacement | 0) ? { base, index, scale, segment } : null;
+    const base = this.termAtStart(baseRegister);
+    const index = this.termAtStart(indexRegister);
+    if (base === undefined || index === undefined || displacement !== (displacement | 0)) return null;
+    return { base, index, scale, segment };
+  }
+  /** The unknown part of a register's value, if the start of the block knows it. Roots below 16 are the registers there. */
+  private termAtStart(register: number): Term | null | undefined {
+    if (register < 0) return null;
+    const root = this.root[register];
+    return root < 16 ? root : this.extensions.get(root);
+  }
+  private pushTerm(term: Term): void {
+    const { code } = this;
+    if (typeof term === 'number') {
+      this.getGeneral(term);
+      return;
+    }
+    this.getGeneral(term.register);
+    code.op(Op.i32WrapI64);
+    if (term.offset !== 0) {
+      code.i32(term.offset);
+      code.op(Op.i32Add);
+    }
+    code.op(term.signed ? Op.i64ExtendI32S : Op.i64ExtendI32U);
   }
   /** At the start of the block: pushes the address of a group's first byte. */
   protected pushGroupAddress(group: AccessGroup): void {
     const { code } = this;
     const { base, index, scale, segment } = group.address as BlockAddress;
     code.i64(group.low);
-    if (base >= 0) {
-      this.getGeneral(base);
+    if (base !== null) {
+      this.pushTerm(base);
       code.op(Op.i64Add);
     }
-    if (index >= 0) {
-      this.getGeneral(index);
+    if (index !== null) {
+      this.pushTerm(index);
       if (scale !== 0) {
         code.i64(scale);
         code.op(Op.i64Shl);
