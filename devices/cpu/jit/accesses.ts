@@ -62,6 +62,13 @@ export interface BlockPlan {
   readonly flagsDepend: boolean;
 }
 
+/** A page that compiled code has looked up: its virtual address (i64) and where it lies in the memory (i32). */
+export interface PageLocals {
+  readonly virtual: number;
+  readonly host: number;
+}
+
+export const PAGE_BYTES = 4096;
 /** From an address to the offset of its entry in the TLB: 2048 entries of 16 bytes. */
 export const TLB_INDEX_SHIFT = 8;
 export const TLB_INDEX_MASK = 0x7ff0;
@@ -263,16 +270,53 @@ export class Accesses extends Exits {
   }
   private lookUp(group: AccessGroup, displacement: number, size: number, push: () => void): void {
     const { code } = this;
-    const address = this.temporary(I64);
-    const entry = this.temporary(I32);
-    group.host = this.blockTemporary(I32);
-    const table = this.tableOf(group);
-    this.exitBegin(group.high - group.low > size);
-    push();
-    if (group.low !== displacement) {
+    const pushFirst = (): void => {
+      push();
+      if (group.low === displacement) return;
       code.i64(group.low - displacement);
       code.op(Op.i64Add);
+    };
+    const shared = group.high - group.low > size;
+    group.host = this.blockTemporary(I32);
+    const page = this.likelyPage(group);
+    if (page === null) this.translate(group, shared, pushFirst);
+    else {
+      const address = this.temporary(I64);
+      const offset = this.temporary(I64);
+      pushFirst();
+      code.tee(address);
+      code.get(page.virtual);
+      code.op(Op.i64Sub);
+      code.tee(offset);
+      code.i64(PAGE_BYTES - (group.high - group.low));
+      code.op(Op.i64LeU);
+      code.op(Op.if);
+      code.op(I32);
+      this.leaveDepth++;
+      code.get(offset);
+      code.op(Op.i32WrapI64);
+      code.get(page.host);
+      code.op(Op.i32Add);
+      code.op(Op.else);
+      this.translate(group, shared, () => code.get(address));
+      this.leaveDepth--;
+      code.op(Op.end);
     }
+    code.set(group.host);
+  }
+  /** A page in locals that an access may be expected in. */
+  protected likelyPage(_group: AccessGroup): PageLocals | null {
+    return null;
+  }
+
+  /** Looks an address up in the TLB; pushes where it lies. */
+  private translate(group: AccessGroup, shared: boolean, push: () => void): void {
+    const { code } = this;
+    const address = this.temporary(I64);
+    const entry = this.temporary(I32);
+    const table = this.tableOf(group);
+    this.exitBegin(shared);
+    push();
     code.tee(address);
     code.get(address);
     code.op(Op.i32WrapI64);
@@ -285,7 +329,7 @@ export class Accesses extends Exits {
     // Offset in the page: the last byte has to lie in it too.
     code.op(Op.i64Sub);
     code.tee(address);
-    code.i64(4096 - (group.high - group.low));
+    code.i64(PAGE_BYTES - (group.high - group.low));
     code.op(Op.i64GtU);
     // In the first pass it is not known yet which access of a group comes first.
     this.exitIf(this.plan !== null);
@@ -294,7 +338,6 @@ export class Accesses extends Exits {
     code.get(entry);
     code.memory(Op.i32Load, table + TLB_PHYSICAL);
     code.op(Op.i32Add);
-    code.set(group.host);
   }
 
   /** Pushes an i64 whose low `width` bytes are those at a reference (zero-extended). */

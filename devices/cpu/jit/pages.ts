@@ -5,26 +5,41 @@
 //       address - page > 4095 - bytes beyond: br refill
 //       …
 //
-// That is for accesses that every pass makes, with addresses known at the top. A page stays known while the loop runs, since nothing
-// in it calls a handler.
+// That is for accesses that every pass makes, with addresses known at the top. Further accesses in the loop with the same base register
+// try that page first, and look theirs up else. A page stays known while the loop runs, since nothing in it calls a handler.
 
-import { Accesses, type AccessGroup, TLB_INDEX_MASK, TLB_INDEX_SHIFT } from './accesses.ts';
+import {
+  Accesses,
+  type AccessGroup,
+  PAGE_BYTES,
+  type PageLocals,
+  TLB_INDEX_MASK,
+  TLB_INDEX_SHIFT,
+} from './accesses.ts';
 import { JIT_REFILLS, TLB_PHYSICAL } from './layout.ts';
 import { I32, I64, Op } from './wasm.ts';
 
 /** More would take the registers that the loop itself needs. */
 const MAXIMUM_PAGES = 3;
-const PAGE_BYTES = 4096;
-
-interface PageLocals {
-  /** Virtual address (i64) and host address (i32) of the page. */
-  readonly virtual: number;
-  readonly host: number;
-}
 
 export class Pages extends Accesses {
   /** Shared by all loops: an innermost loop contains no other. */
   private readonly pageLocals: PageLocals[] = [];
+
+  /** While a block within such a loop is translated: the accesses at the top. */
+  private loopGroups: readonly AccessGroup[] = [];
+
+  /** The block that begins now lies in a loop that keeps the pages of these accesses. */
+  setLoopPages(groups: readonly AccessGroup[]): void {
+    this.loopGroups = groups;
+  }
+  /** That of an access at the top with the same base register. */
+  protected override likelyPage(group: AccessGroup): PageLocals | null {
+    const base = group.address?.base;
+    if (base === undefined || base === null || this.plan === null) return null;
+    const n = this.loopGroups.findIndex((top) => top.address?.base === base && (top.write || !group.write));
+    return n < 0 ? null : this.pageLocal(n);
+  }
 
   /** The accesses of a block that may keep their pages in locals, if the block is the top of a loop. */
   protected pageGroups(groups: readonly AccessGroup[]): readonly AccessGroup[] {
