@@ -44,6 +44,8 @@ export interface AccessGroup {
   low: number;
   high: number;
   write: boolean;
+  /** How many accesses it is for. */
+  members: number;
   /** Local that holds the host address of `low`; -1 until the look-up. */
   host: number;
 }
@@ -259,7 +261,7 @@ export class Accesses extends Exits {
     let group: AccessGroup;
     if (this.plan === null) {
       this.records.push({ key, address, displacement, size, write, instruction: this.index });
-      group = { address, low: displacement, high: displacement + size, write, host: -1 };
+      group = { address, low: displacement, high: displacement + size, write, members: 1, host: -1 };
     } else group = this.plan.accesses[number];
     if (group.host < 0) this.lookUp(group, displacement, size, push);
     return { host: group.host, offset: displacement - group.low };
@@ -372,10 +374,11 @@ export class Accesses extends Exits {
         known.low = low;
         known.high = high;
         known.write ||= write;
+        known.members++;
         groups.push(known);
         first.push(false);
       } else {
-        const group = { address, low: displacement, high: displacement + size, write, host: -1 };
+        const group = { address, low: displacement, high: displacement + size, write, members: 1, host: -1 };
         if (!alone) open.set(key, group);
         groups.push(group);
         first.push(true);

@@ -222,7 +222,7 @@ class RegionCompiler {
           blocks[n].ending !== Ending.indirect,
       );
       if (!simple) continue;
-      const pages = this.t.keepablePages(this.plans[header]);
+      const pages = this.t.pageGroups(this.plans[header].accesses);
       this.pages[header] = pages;
       for (const node of loop) if (node !== header) this.loopPages[node] = pages;
     }

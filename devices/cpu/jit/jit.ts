@@ -418,13 +418,14 @@ export class Jit {
     const done = run - w[JIT_LEFT];
     core.instructionCount += done;
     this.statistics.instructions += done;
-    if (w[JIT_REFILLS] > REFILLS && w[JIT_REFILLS] * INSTRUCTIONS_PER_REFILL > done) this.forgoPages();
     if (w[JIT_RUNS] >= MERGE_AFTER_RUNS) {
       w[JIT_RUNS] = 0;
       if (answer === 0) this.mergeBusy();
     }
     if (answer === 0) {
       adoptFlags(core);
+      if (w[JIT_REFILLS] > REFILLS && w[JIT_REFILLS] * INSTRUCTIONS_PER_REFILL > done)
+        this.forgoPages(this.functions[w[JIT_FUNCTION]]);
       return false;
     }
     this.statistics.exits++;
@@ -442,9 +443,8 @@ export class Jit {
     return true;
   }
 
-  /** The region that ran last, likely the one that ran longest, kept pages for too short a time. */
-  private forgoPages(): void {
-    const code = this.functions[this.core.words[JIT_FUNCTION]];
+  /** A region's loops keep pages for too short a time. (It is the one that ran last; likely the one that ran longest.) */
+  private forgoPages(code: CompiledCode | undefined): void {
     if (code === undefined || !code.entry.keepsPages) return;
     code.entry.keepsPages = false;
     this.recompile(code);
@@ -546,6 +546,10 @@ export class Jit {
   /** A look-up for several accesses keeps failing: they straddle a page boundary, or some of them may not be written. */
   private sharedFailure(code: CompiledCode, exit: ExitRecord): void {
     if (++code.failures < SHARED_FAILURES) return;
+    if (exit.beforeLoop === true) {
+      this.forgoPages(code);
+      return;
+    }
     this.ungrouped.add(addressKey(exit.low, exit.high));
     this.recompile(code);
   }

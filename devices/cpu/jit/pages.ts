@@ -42,7 +42,8 @@ export class Pages extends Accesses {
   }
 
   /** The accesses of a block that may keep their pages in locals, if the block is the top of a loop. */
-  protected pageGroups(groups: readonly AccessGroup[]): readonly AccessGroup[] {
+  pageGroups(groups: readonly AccessGroup[]): readonly AccessGroup[] {
+    if (!this.options.keepsPages) return [];
     return [...new Set(groups)].filter((group) => group.address !== null).slice(0, MAXIMUM_PAGES);
   }
 
@@ -56,7 +57,7 @@ export class Pages extends Accesses {
     const { code } = this;
     const address = this.temporary(I64);
     const entry = this.temporary(I32);
-    this.counted = false;
+    this.beforeLoop = true;
     groups.forEach((group, n) => {
       const page = this.pageLocal(n);
       const table = this.tableOf(group);
@@ -80,9 +81,9 @@ export class Pages extends Accesses {
         this.exitIf();
       };
       leaveUnlessBelow(PAGE_BYTES, false);
-      // The page is known, but they reach into the next one.
+      // The page is known, but the access reaches into the next one; if there are several, perhaps always.
       const bytes = group.high - group.low;
-      if (bytes > 1) leaveUnlessBelow(PAGE_BYTES - bytes + 1, true);
+      if (bytes > 1) leaveUnlessBelow(PAGE_BYTES - bytes + 1, group.members > 1);
       code.get(entry);
       code.memory(Op.i32Load, table + TLB_PHYSICAL);
       code.set(page.host);
@@ -92,7 +93,7 @@ export class Pages extends Accesses {
       code.i32(1);
       code.op(Op.i32Add);
     });
-    this.counted = true;
+    this.beforeLoop = false;
   }
 
   /** At the top of the loop: branches to the refill if an access leaves its page. */
