@@ -9,6 +9,7 @@ import { Exits } from './exits.ts';
 import type { FlagState, RegisterMoves } from './flag-code.ts';
 import { TLB_PHYSICAL, TLB_READ_OFFSET, TLB_WRITE_OFFSET } from './layout.ts';
 import { addressKey } from './region.ts';
+import type { Extension } from './registers.ts';
 import { I32, I64, Op } from './wasm.ts';
 
 /** A place in guest memory that may be accessed now: i32 local plus constant offset. */
@@ -17,13 +18,16 @@ export interface MemoryReference {
   readonly offset: number;
 }
 
-/** An address known at the start of a block: registers as they are there (-1: none), segment base, and a displacement. */
+/** An address known at the start of a block: registers as they are there (null: none), segment base, and a displacement. */
 interface BlockAddress {
-  readonly base: number;
-  readonly index: number;
+  readonly base: Term | null;
+  readonly index: Term | null;
   readonly scale: number;
   readonly segment: number;
 }
+
+/** A register, or what is made of one. */
+type Term = number | Extension;
 
 interface AccessRecord {
   readonly address: BlockAddress | null;
@@ -40,6 +44,8 @@ export interface AccessGroup {
   low: number;
   high: number;
   write: boolean;
+  /** How many accesses it is for. */
+  members: number;
   /** Local that holds the host address of `low`; -1 until the look-up. */
   host: number;
 }
@@ -58,6 +64,13 @@ export interface BlockPlan {
   readonly flagsDepend: boolean;
 }
 
+/** A page that compiled code has looked up: its virtual address (i64) and where it lies in the memory (i32). */
+export interface PageLocals {
+  readonly virtual: number;
+  readonly host: number;
+}
+
+export const PAGE_BYTES = 4096;
 /** From an address to the offset of its entry in the TLB: 2048 entries of 16 bytes. */
 export const TLB_INDEX_SHIFT = 8;
 export const TLB_INDEX_MASK = 0x7ff0;
@@ -172,8 +185,13 @@ export class Accesses extends Exits {
       key = `${hasBase ? this.root[base] : ''}.${hasIndex ? `${this.root[i.addressIndex >> 1]}*${i.scale}` : ''}.${i.segment}`;
       // Constant addresses: those of one page.
       if (!hasBase && !hasIndex) key += Math.floor(displacement / 4096);
-      const rootOf = (word: number): number => (word === ZERO ? -1 : this.root[word >> 1]);
-      address = this.addressAtStart(rootOf(i.base), rootOf(i.addressIndex), i.scale, i.segment, displacement);
+      address = this.addressAtStart(
+        hasBase ? base : -1,
+        hasIndex ? i.addressIndex >> 1 : -1,
+        i.scale,
+        i.segment,
+        displacement,
+      );
     }
     return this.accessAt(key, address, displacement, size, write, () => this.pushAddress(i));
   }
@@ -182,7 +200,7 @@ export class Accesses extends Exits {
   accessRegister(number: number, delta: number, size: number, write: boolean): MemoryReference {
     const root = this.root[number];
     const displacement = this.rootOffset[number] + delta;
-    const address = this.addressAtStart(root, -1, 0, ZERO, displacement);
+    const address = this.addressAtStart(number, -1, 0, ZERO, displacement);
     return this.accessAt(`${root}..${ZERO}`, address, displacement, size, write, () => {
       this.getGeneral(number);
       if (delta !== 0) {
@@ -192,27 +210,50 @@ export class Accesses extends Exits {
     });
   }
 
-  /** Roots below 16 are the values of registers at the start of the block. */
+  /** From the registers (-1: none) that the address has now. */
   private addressAtStart(
-    base: number,
-    index: number,
+    baseRegister: number,
+    indexRegister: number,
     scale: number,
     segment: number,
     displacement: number,
   ): BlockAddress | null {
-    return base < 16 && index < 16 && displacement === (displacement | 0) ? { base, index, scale, segment } : null;
+    const base = this.termAtStart(baseRegister);
+    const index = this.termAtStart(indexRegister);
+    if (base === undefined || index === undefined || displacement !== (displacement | 0)) return null;
+    return { base, index, scale, segment };
+  }
+  /** The unknown part of a register's value, if the start of the block knows it. Roots below 16 are the registers there. */
+  private termAtStart(register: number): Term | null | undefined {
+    if (register < 0) return null;
+    const root = this.root[register];
+    return root < 16 ? root : this.extensions.get(root);
+  }
+  private pushTerm(term: Term): void {
+    const { code } = this;
+    if (typeof term === 'number') {
+      this.getGeneral(term);
+      return;
+    }
+    this.getGeneral(term.register);
+    code.op(Op.i32WrapI64);
+    if (term.offset !== 0) {
+      code.i32(term.offset);
+      code.op(Op.i32Add);
+    }
+    code.op(term.signed ? Op.i64ExtendI32S : Op.i64ExtendI32U);
   }
   /** At the start of the block: pushes the address of a group's first byte. */
   protected pushGroupAddress(group: AccessGroup): void {
     const { code } = this;
     const { base, index, scale, segment } = group.address as BlockAddress;
     code.i64(group.low);
-    if (base >= 0) {
-      this.getGeneral(base);
+    if (base !== null) {
+      this.pushTerm(base);
       code.op(Op.i64Add);
     }
-    if (index >= 0) {
-      this.getGeneral(index);
+    if (index !== null) {
+      this.pushTerm(index);
       if (scale !== 0) {
         code.i64(scale);
         code.op(Op.i64Shl);
@@ -234,7 +275,7 @@ export class Accesses extends Exits {
     let group: AccessGroup;
     if (this.plan === null) {
       this.records.push({ key, address, displacement, size, write, instruction: this.index });
-      group = { address, low: displacement, high: displacement + size, write, host: -1 };
+      group = { address, low: displacement, high: displacement + size, write, members: 1, host: -1 };
     } else group = this.plan.accesses[number];
     if (group.host < 0) this.lookUp(group, displacement, size, push);
     return { host: group.host, offset: displacement - group.low };
@@ -245,16 +286,53 @@ export class Accesses extends Exits {
   }
   private lookUp(group: AccessGroup, displacement: number, size: number, push: () => void): void {
     const { code } = this;
-    const address = this.temporary(I64);
-    const entry = this.temporary(I32);
-    group.host = this.blockTemporary(I32);
-    const table = this.tableOf(group);
-    this.exitBegin(group.high - group.low > size);
-    push();
-    if (group.low !== displacement) {
+    const pushFirst = (): void => {
+      push();
+      if (group.low === displacement) return;
       code.i64(group.low - displacement);
       code.op(Op.i64Add);
+    };
+    const shared = group.high - group.low > size;
+    group.host = this.blockTemporary(I32);
+    const page = this.likelyPage(group);
+    if (page === null) this.translate(group, shared, pushFirst);
+    else {
+      const address = this.temporary(I64);
+      const offset = this.temporary(I64);
+      pushFirst();
+      code.tee(address);
+      code.get(page.virtual);
+      code.op(Op.i64Sub);
+      code.tee(offset);
+      code.i64(PAGE_BYTES - (group.high - group.low));
+      code.op(Op.i64LeU);
+      code.op(Op.if);
+      code.op(I32);
+      this.leaveDepth++;
+      code.get(offset);
+      code.op(Op.i32WrapI64);
+      code.get(page.host);
+      code.op(Op.i32Add);
+      code.op(Op.else);
+      this.translate(group, shared, () => code.get(address));
+      this.leaveDepth--;
+      code.op(Op.end);
     }
+    code.set(group.host);
+  }
+  /** A page in locals that an access may be expected in. */
+  protected likelyPage(_group: AccessGroup): PageLocals | null {
+    return null;
+  }
+
+  /** Looks an address up in the TLB; pushes where it lies. */
+  private translate(group: AccessGroup, shared: boolean, push: () => void): void {
+    const { code } = this;
+    const address = this.temporary(I64);
+    const entry = this.temporary(I32);
+    const table = this.tableOf(group);
+    this.exitBegin(shared);
+    push();
     code.tee(address);
     code.get(address);
     code.op(Op.i32WrapI64);
@@ -267,7 +345,7 @@ export class Accesses extends Exits {
     // Offset in the page: the last byte has to lie in it too.
     code.op(Op.i64Sub);
     code.tee(address);
-    code.i64(4096 - (group.high - group.low));
+    code.i64(PAGE_BYTES - (group.high - group.low));
     code.op(Op.i64GtU);
     // In the first pass it is not known yet which access of a group comes first.
     this.exitIf(this.plan !== null);
@@ -276,7 +354,6 @@ export class Accesses extends Exits {
     code.get(entry);
     code.memory(Op.i32Load, table + TLB_PHYSICAL);
     code.op(Op.i32Add);
-    code.set(group.host);
   }
 
   /** Pushes an i64 whose low `width` bytes are those at a reference (zero-extended). */
@@ -311,10 +388,11 @@ export class Accesses extends Exits {
         known.low = low;
         known.high = high;
         known.write ||= write;
+        known.members++;
         groups.push(known);
         first.push(false);
       } else {
-        const group = { address, low: displacement, high: displacement + size, write, host: -1 };
+        const group = { address, low: displacement, high: displacement + size, write, members: 1, host: -1 };
         if (!alone) open.set(key, group);
         groups.push(group);
         first.push(true);

@@ -103,7 +103,9 @@ class RegionCompiler {
   private readonly tables: (JumpTable | null)[];
   /** The flags at the start of each block. */
   private readonly flagsIn: FlagState[] = [];
-  /** Of tops of loops: accesses whose pages are in locals. */
+  /** Of blocks in loops: the accesses at the loop's top whose pages are in locals. */
+  private readonly loopPages: (readonly AccessGroup[] | undefined)[] = [];
+  /** The same, of tops of loops. */
   private readonly pages: (readonly AccessGroup[] | undefined)[] = [];
   private flow: FlowStructure;
   /** Most instructions from the start of a block to the next counted header. */
@@ -226,7 +228,10 @@ class RegionCompiler {
           blocks[n].ending !== Ending.call &&
           blocks[n].ending !== Ending.indirect,
       );
-      if (simple) this.pages[header] = this.t.keepablePages(this.plans[header]);
+      if (!simple) continue;
+      const pages = this.t.pageGroups(this.plans[header].accesses);
+      this.pages[header] = pages;
+      for (const node of loop) if (node !== header) this.loopPages[node] = pages;
     }
   }
   /** The blocks from which the header is reached again without leaving through it. */
@@ -361,6 +366,7 @@ class RegionCompiler {
     const { code } = t;
     const block = this.region.blocks[node];
     t.startBlock(block.code, this.plans[node], this.flagsIn[node]);
+    t.setLoopPages(this.loopPages[node] ?? []);
     if (this.isCounted(node)) {
       code.get(t.left);
       code.i32(this.distance[node]);

@@ -33,7 +33,11 @@ const move: Emitter = (t, i) => {
     if (source.memory === null) t.setGeneralOffset(target.number, source.number, 0);
     else t.setGeneral(target.number);
   } else if (width === 4 && source.memory !== null) t.setGeneral(target.number);
-  else {
+  else if (width === 4) {
+    t.code.op(Op.i32WrapI64);
+    t.code.op(Op.i64ExtendI32U);
+    t.setGeneralExtended(target.number, source.number, false);
+  } else {
     t.code.op(Op.i32WrapI64);
     t.setRegister(width, target.number, target.byte);
   }
@@ -52,7 +56,9 @@ const extend =
       code.i64(sourceWidth === 2 ? 0xffff : 0xff);
       code.op(Op.i64And);
     }
-    if (i.width === 8 || (!signed && i.width === 4)) {
+    if (i.width === 8 && sourceWidth === 4 && signed && source.memory === null)
+      t.setGeneralExtended(i.reg, source.number, true);
+    else if (i.width === 8 || (!signed && i.width === 4)) {
       t.setGeneral(i.reg);
       if (!signed) t.noteLowBytes(i.reg, sourceWidth);
     } else {

@@ -29,6 +29,8 @@ export interface ExitRecord {
   readonly split?: SplitRegisters | null;
   /** The exit is a look-up for several accesses at once. */
   readonly shared?: boolean;
+  /** The exit is a look-up before a loop (pages.ts). */
+  readonly beforeLoop?: boolean;
   /** The end of this block, an indirect jump, went where no edge leads; RIP is there already. */
   readonly indirect?: Block;
 }
@@ -47,8 +49,8 @@ export class Exits extends FlagCode {
   private exitKeepsFlags = false;
   protected blockCode: readonly Instruction[] = [];
   protected index = 0;
-  /** LEFT counts the block already. */
-  protected counted = true;
+  /** The block is the top of a loop, about to be entered: not counted yet. */
+  protected beforeLoop = false;
   /** Per instruction of the block: it may leave. */
   protected exitsAt: boolean[] = [];
   /** i32: 1 while floating-point instructions must be left to the interpreter. */
@@ -67,7 +69,8 @@ export class Exits extends FlagCode {
       shared,
       low: i.ripLow,
       high: i.ripHigh,
-      uncounted: this.counted ? this.blockCode.length - this.index : 0,
+      uncounted: this.beforeLoop ? 0 : this.blockCode.length - this.index,
+      beforeLoop: this.beforeLoop,
       kind: this.kind,
       previousKind: this.previousKind,
       instruction: i,

@@ -489,7 +489,8 @@ export class Jit {
     this.statistics.threadedInstructions += threadedInstructions;
     this.statistics.instructions += done - threadedInstructions;
     this.stoppedIn = this.functions[w[JIT_FUNCTION]] ?? null;
-    if (w[JIT_REFILLS] > REFILLS && w[JIT_REFILLS] * INSTRUCTIONS_PER_REFILL > done) this.forgoPages();
+    if (answer === 0 && w[JIT_REFILLS] > REFILLS && w[JIT_REFILLS] * INSTRUCTIONS_PER_REFILL > done)
+      this.forgoPages(this.stoppedIn);
     if (w[JIT_RUNS] >= MERGE_AFTER_RUNS) {
       w[JIT_RUNS] = 0;
       if (answer === 0) this.mergeBusy();
@@ -579,9 +580,8 @@ export class Jit {
     return Then.interpretOne;
   }
 
-  /** The region that ran last, likely the one that ran longest, kept pages for too short a time. */
-  private forgoPages(): void {
-    const code = this.stoppedIn;
+  /** A region's loops keep pages for too short a time. (It is the one that ran last; likely the one that ran longest.) */
+  private forgoPages(code: CompiledCode | null): void {
     if (code === null || !code.entry.keepsPages) return;
     code.entry.keepsPages = false;
     this.recompile(code);
@@ -685,6 +685,10 @@ export class Jit {
   /** A look-up for several accesses keeps failing: they straddle a page boundary, or some of them may not be written. */
   private sharedFailure(code: CompiledCode, exit: ExitRecord): void {
     if (++code.failures < SHARED_FAILURES) return;
+    if (exit.beforeLoop === true) {
+      this.forgoPages(code);
+      return;
+    }
     this.ungrouped.add(addressKey(exit.low, exit.high));
     this.recompile(code);
   }

@@ -5,29 +5,45 @@
 //       address - page > 4095 - bytes beyond: br refill
 //       …
 //
-// That is for accesses that every pass makes, with addresses known at the top. A page stays known while the loop runs, since nothing
-// in it calls a handler.
+// That is for accesses that every pass makes, with addresses known at the top. Further accesses in the loop with the same base register
+// try that page first, and look theirs up else. A page stays known while the loop runs, since nothing in it calls a handler.
 
-import { Accesses, type AccessGroup, TLB_INDEX_MASK, TLB_INDEX_SHIFT } from './accesses.ts';
+import {
+  Accesses,
+  type AccessGroup,
+  PAGE_BYTES,
+  type PageLocals,
+  TLB_INDEX_MASK,
+  TLB_INDEX_SHIFT,
+} from './accesses.ts';
 import { JIT_REFILLS, TLB_PHYSICAL } from './layout.ts';
 import { I32, I64, Op } from './wasm.ts';
 
 /** More would take the registers that the loop itself needs. */
 const MAXIMUM_PAGES = 3;
-const PAGE_BYTES = 4096;
-
-interface PageLocals {
-  /** Virtual address (i64) and host address (i32) of the page. */
-  readonly virtual: number;
-  readonly host: number;
-}
 
 export class Pages extends Accesses {
   /** Shared by all loops: an innermost loop contains no other. */
   private readonly pageLocals: PageLocals[] = [];
 
+  /** While a block within such a loop is translated: the accesses at the top. */
+  private loopGroups: readonly AccessGroup[] = [];
+
+  /** The block that begins now lies in a loop that keeps the pages of these accesses. */
+  setLoopPages(groups: readonly AccessGroup[]): void {
+    this.loopGroups = groups;
+  }
+  /** That of an access at the top with the same base register. */
+  protected override likelyPage(group: AccessGroup): PageLocals | null {
+    const base = group.address?.base;
+    if (base === undefined || base === null || this.plan === null) return null;
+    const n = this.loopGroups.findIndex((top) => top.address?.base === base && (top.write || !group.write));
+    return n < 0 ? null : this.pageLocal(n);
+  }
+
   /** The accesses of a block that may keep their pages in locals, if the block is the top of a loop. */
-  protected pageGroups(groups: readonly AccessGroup[]): readonly AccessGroup[] {
+  pageGroups(groups: readonly AccessGroup[]): readonly AccessGroup[] {
+    if (!this.options.keepsPages) return [];
     return [...new Set(groups)].filter((group) => group.address !== null).slice(0, MAXIMUM_PAGES);
   }
 
@@ -41,7 +57,7 @@ export class Pages extends Accesses {
     const { code } = this;
     const address = this.temporary(I64);
     const entry = this.temporary(I32);
-    this.counted = false;
+    this.beforeLoop = true;
     groups.forEach((group, n) => {
       const page = this.pageLocal(n);
       const table = this.tableOf(group);
@@ -65,9 +81,9 @@ export class Pages extends Accesses {
         this.exitIf();
       };
       leaveUnlessBelow(PAGE_BYTES, false);
-      // The page is known, but they reach into the next one.
+      // The page is known, but the access reaches into the next one; if there are several, perhaps always.
       const bytes = group.high - group.low;
-      if (bytes > 1) leaveUnlessBelow(PAGE_BYTES - bytes + 1, true);
+      if (bytes > 1) leaveUnlessBelow(PAGE_BYTES - bytes + 1, group.members > 1);
       code.get(entry);
       code.memory(Op.i32Load, table + TLB_PHYSICAL);
       code.set(page.host);
@@ -77,7 +93,7 @@ export class Pages extends Accesses {
       code.i32(1);
       code.op(Op.i32Add);
     });
-    this.counted = true;
+    this.beforeLoop = false;
   }
 
   /** At the top of the loop: branches to the refill if an access leaves its page. */

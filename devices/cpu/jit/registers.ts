@@ -4,6 +4,13 @@ import { Locals } from './locals.ts';
 import { VectorRegisters } from './vector-registers.ts';
 import { type Code, I64, Op } from './wasm.ts';
 
+/** A value made of a register at the start of the block: low 32 bits of register + offset, extended. */
+export interface Extension {
+  readonly register: number;
+  readonly offset: number;
+  readonly signed: boolean;
+}
+
 export class Registers extends Locals {
   /** Local of a register, -1 = not used in the region. */
   protected readonly general = new Int32Array(16).fill(-1);
@@ -13,6 +20,8 @@ export class Registers extends Locals {
   protected readonly root = new Int32Array(16);
   protected readonly rootOffset = new Float64Array(16);
   private rootCount = 0;
+  /** What some unknown parts are. */
+  protected readonly extensions = new Map<number, Extension>();
   /** All bits of a general register above so many bytes are known to be 0. */
   protected readonly lowBytes = new Uint8Array(16).fill(8);
   /** Byte offset of the host area in the memory. */
@@ -32,6 +41,7 @@ export class Registers extends Locals {
       this.rootOffset[n] = 0;
     }
     this.rootCount = 16;
+    this.extensions.clear();
   }
   /** A general register has got a value that is not known. */
   protected forgetGeneral(number: number): void {
@@ -81,6 +91,13 @@ export class Registers extends Locals {
     this.forgetGeneral(number);
     this.root[number] = root;
     this.rootOffset[number] = offset;
+  }
+  /** Pops 64 bits into a register: they are the low 32 bits of register `source`, extended. */
+  setGeneralExtended(number: number, source: number, signed: boolean): void {
+    const register = this.root[source];
+    const offset = this.rootOffset[source];
+    this.setGeneral(number);
+    if (register < 16 && offset === (offset | 0)) this.extensions.set(this.root[number], { register, offset, signed });
   }
 
   /** Pushes an i64 whose low `width` bytes are those of a register; `byte` is the index of an 8-bit register. */

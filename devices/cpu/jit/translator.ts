@@ -16,7 +16,7 @@
 
 import type { Instruction } from '../decode/instruction.ts';
 import { FLAGS, FS_BASE, GS_BASE, MXCSR } from '../state-layout.ts';
-import type { AccessGroup, BlockPlan } from './accesses.ts';
+import type { BlockPlan } from './accesses.ts';
 import { registerEffects } from './effects.ts';
 import { type FlagState, HELPER_EXECUTE, HELPER_STRING, UNKNOWN_FLAGS } from './flag-code.ts';
 import { type BatchLocals, newBatchLocals } from './float-batch.ts';
@@ -154,10 +154,6 @@ export class Translator extends Pages {
     for (const group of plan.accesses) group.host = -1;
     this.exitsAt = [];
     this.beginBlock(instructions, plan, flags);
-  }
-  /** Accesses of a planned block whose pages may be kept in locals if it is the top of a loop. */
-  keepablePages(plan: BlockPlan): readonly AccessGroup[] {
-    return this.options.keepsPages ? this.pageGroups(plan.accesses) : [];
   }
   /** The instruction at `index` of the block is translated next. */
   startInstruction(index: number): Instruction {

@@ -148,6 +148,9 @@ export class HandlerTranslator extends Translator {
   override setGeneralOffset(number: number): void {
     this.setGeneral(number);
   }
+  override setGeneralExtended(number: number): void {
+    this.setGeneral(number);
+  }
   // What registers hold is not known beyond the instruction.
   override lowBytesOf(): number {
     return 8;

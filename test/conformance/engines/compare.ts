@@ -28,6 +28,8 @@ export interface ProgramOptions {
   /** Instructions in all, and at most in one piece. */
   readonly instructions: number;
   readonly piece: number;
+  /** Instead of a random one. */
+  readonly program?: Program;
 }
 
 function start(guest: Guest, program: Program, seed: number): void {
@@ -105,7 +107,7 @@ function picture(guest: Guest, kind: TrapKind, began: number): string {
 /** Runs one program on both; null if they agree to the end, else what differs and how to see it again. */
 export function compareEngines(left: Subject, right: Subject, options: ProgramOptions): string | null {
   const { seed } = options;
-  const program = makeProgram(new SeededRandom(seed));
+  const program = options.program ?? makeProgram(new SeededRandom(seed));
   const subjects = [left, right];
   const began = subjects.map(({ guest }) => {
     start(guest, program, seed);

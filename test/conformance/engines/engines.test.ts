@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest';
 import { Guest } from '../cpu/guest.ts';
+import { CODE_ADDRESS } from '../cpu/layout.ts';
 import { compareEngines, compareSoup } from './compare.ts';
 
 const programs = Number(process.env.EUROOS_ENGINE_PROGRAMS ?? 400);
@@ -28,6 +29,29 @@ test.each(THRESHOLDS)(
   },
   600_000,
 );
+
+test('M18: a loop that goes to another page each time, and one whose accesses lie over a page boundary', () => {
+  // L: XOR EDI,0x1000; MOV RAX,[RDI]; ADD [RDI+n],RAX; SUB ECX,1; JMP L
+  const loop = (start: number, second: number, step: readonly number[]): Uint8Array =>
+    Uint8Array.from([
+      ...[0x49, 0x8d, 0xbe, start & 0xff, start >> 8, 0, 0],
+      ...[...step, 0x48, 0x8b, 0x07, 0x48, 0x01, 0x47, second, 0x83, 0xe9, 1],
+      ...[0xeb, -(step.length + 12) & 0xff],
+    ]);
+  const alternating = { code: loop(0x900, 8, [0x81, 0xf7, 0, 0x10, 0, 0]), compiled: 150_000 };
+  // Compiled anew without shared look-ups; where one access alone lies over the boundary, the interpreter does each pass.
+  const apart = { code: loop(0xff0, 16, []), compiled: 100_000 };
+  const over = { code: loop(0xffc, 0, []), compiled: -1 };
+  for (const { code, compiled } of [alternating, apart, over]) {
+    const interpreter = { guest: new Guest('interpreter') };
+    const compiler = { guest: new Guest('jit', 2) };
+    const options = { seed: 1, instructions: 200_000, piece: 50_000, program: { code, blocks: [CODE_ADDRESS] } };
+    expect(compareEngines(interpreter, compiler, options)).toBe(null);
+    const { regions, instructions } = compiler.guest.cpu.compilerStatistics;
+    expect(regions).toBeLessThan(10);
+    expect(instructions).toBeGreaterThan(compiled);
+  }
+});
 
 test.each([1, Number.POSITIVE_INFINITY])(
   'M18: bytes that are no program do the same on both, and never more than fault, compiled after %s runs',
