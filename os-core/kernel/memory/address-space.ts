@@ -22,6 +22,8 @@ import {
   findEntry,
   forEachPresent,
   freeTables,
+  highOf,
+  lowOf,
   PageFlag,
   writeEntry,
 } from './page-tables.ts';
@@ -33,6 +35,8 @@ export const USER_MAP_END = 0x7fff_ffff_f000;
 export const USER_MAP_START = 0x1_0000;
 /** Free space below a stack that grows. */
 export const STACK_GUARD_BYTES = 1024 * 1024;
+/** What one last-level page table covers. */
+const TABLE_BYTES = 512 * FRAME_BYTES;
 /** As vm.max_map_count. */
 export const MAX_AREAS = 65530;
 
@@ -264,7 +268,7 @@ export class AddressSpace {
         full = true;
         return;
       }
-      writeEntry(memory, target, memory.read32(entry), memory.read32(entry + 4));
+      writeEntry(memory, target, lowOf(memory, entry), highOf(memory, entry));
       if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
     });
     stale.drop(kernel, this);
@@ -272,7 +276,7 @@ export class AddressSpace {
       // Put back what went over, so that nothing is lost.
       forEachPresent(memory, this.root, destination, destination + moved, (entry, address) => {
         const source = findEntry(memory, this.root, start + (address - destination));
-        writeEntry(memory, source, memory.read32(entry), memory.read32(entry + 4));
+        writeEntry(memory, source, lowOf(memory, entry), highOf(memory, entry));
         writeEntry(memory, entry, 0, 0);
       });
       this.unmap(kernel, destination, destination + newLength);
@@ -287,11 +291,16 @@ export class AddressSpace {
     const { memory } = kernel.machine;
     this.collectDirty(kernel, null, start, end);
     const stale = new StaleTranslations();
-    forEachPresent(memory, this.root, start, end, (entry, address) => {
-      kernel.frames.release(entryFrame(memory.read32(entry)));
+    const drop = (entry: number, address: number): void => {
+      kernel.frames.release(entryFrame(lowOf(memory, entry)));
       if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
       this.residentPages--;
-    });
+    };
+    // By areas: between them there is nothing, and an address space is large.
+    for (let index = this.indexFor(start); index < this.areas.length && this.areas[index].start < end; index++) {
+      const area = this.areas[index];
+      forEachPresent(memory, this.root, Math.max(start, area.start), Math.min(end, area.end), drop);
+    }
     stale.drop(kernel, this);
   }
 
@@ -304,10 +313,10 @@ export class AddressSpace {
       const { file, sharedFile } = area.backing;
       if (file === null || !sharedFile || (pages !== null && file.cachedPages !== pages)) continue;
       forEachPresent(memory, this.root, Math.max(start, area.start), Math.min(end, area.end), (entry, address) => {
-        const low = memory.read32(entry);
+        const low = lowOf(memory, entry);
         if ((low & PageFlag.dirty) === 0) return;
         file.noteDirty?.(area.backingPage(address));
-        if (replaceEntry(memory, entry, low & ~PageFlag.dirty, memory.read32(entry + 4))) stale.note(address);
+        if (replaceEntry(memory, entry, low & ~PageFlag.dirty, highOf(memory, entry))) stale.note(address);
       });
     }
     stale.drop(kernel, this);
@@ -330,7 +339,7 @@ export class AddressSpace {
       const { file } = area.backing;
       if (file?.cachedPages !== pages || area.isShared) continue;
       forEachPresent(memory, this.root, area.start, area.end, (entry, address) => {
-        const frame = entryFrame(memory.read32(entry));
+        const frame = entryFrame(lowOf(memory, entry));
         if (frame !== file.residentFrame?.(area.backingPage(address))) return;
         if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
         kernel.frames.release(frame);
@@ -377,7 +386,7 @@ export class AddressSpace {
   private applyProtection(kernel: Kernel, area: Area, stale: StaleTranslations): void {
     const { memory } = kernel.machine;
     forEachPresent(memory, this.root, area.start, area.end, (entry, address) => {
-      const low = memory.read32(entry);
+      const low = lowOf(memory, entry);
       const frame = entryFrame(low);
       const writable =
         (area.protection & Protection.write) !== 0 && (area.isShared || kernel.frames.users(frame) === 1);
@@ -399,7 +408,7 @@ export class AddressSpace {
       if (populate(kernel, task, this, at, 1, true) !== 0) return false;
       const within = at % FRAME_BYTES;
       const count = Math.min(bytes.length - done, FRAME_BYTES - within);
-      const frame = entryFrame(memory.read32(findEntry(memory, this.root, at - within)));
+      const frame = entryFrame(lowOf(memory, findEntry(memory, this.root, at - within)));
       memory.writeBytes(frame + within, bytes.subarray(done, done + count));
       done += count;
     }
@@ -413,7 +422,7 @@ export class AddressSpace {
       const at = address + done;
       const within = at % FRAME_BYTES;
       const entry = findEntry(memory, this.root, at - within);
-      const low = entry === 0 ? 0 : memory.read32(entry);
+      const low = entry === 0 ? 0 : lowOf(memory, entry);
       if ((low & PageFlag.present) === 0) return done;
       const count = Math.min(target.length - done, FRAME_BYTES - within);
       const source = entryFrame(low) + within;
@@ -438,34 +447,38 @@ export class AddressSpace {
     copy.environmentEnd = this.environmentEnd;
     const stale = new StaleTranslations();
     let full = false;
-    for (const area of this.areas) {
-      forEachPresent(memory, this.root, area.start, area.end, (entry, address) => {
-        const low = memory.read32(entry);
-        const frame = entryFrame(low);
-        const target = full ? 0 : ensureEntry(memory, kernel.frames, copy.root, address);
-        if (target === 0) {
-          full = true;
-          return;
-        }
-        if (!kernel.frames.canRetain(frame)) {
-          const own = kernel.frames.allocate();
-          if (own === 0) {
-            full = true;
-            return;
-          }
-          memory.writeBytes(own, memory.bytes.subarray(frame, frame + FRAME_BYTES));
-          writeEntry(memory, target, own | (low & 0xfff), memory.read32(entry + 4));
-          copy.residentPages++;
-          return;
-        }
-        kernel.frames.retain(frame);
-        const shared = area.isShared ? low : low & ~PageFlag.writable;
-        const high = memory.read32(entry + 4);
-        if (shared !== low && replaceEntry(memory, entry, shared, high)) stale.note(address);
-        writeEntry(memory, target, shared, high);
-        copy.residentPages++;
-      });
-    }
+    // The copy's table for the 2 MiB that were visited last.
+    let tableStart = -1;
+    let table = 0;
+    const share = (isShared: boolean, entry: number, address: number): void => {
+      if (full) return;
+      const within = address % TABLE_BYTES;
+      if (address - within !== tableStart) {
+        tableStart = address - within;
+        table = ensureEntry(memory, kernel.frames, copy.root, tableStart);
+      }
+      const low = lowOf(memory, entry);
+      const high = highOf(memory, entry);
+      const frame = entryFrame(low);
+      const own = kernel.frames.canRetain(frame) ? frame : kernel.frames.allocate();
+      if (table === 0 || own === 0) {
+        full = true;
+        return;
+      }
+      const target = table + (within / FRAME_BYTES) * 8;
+      copy.residentPages++;
+      if (own !== frame) {
+        memory.writeBytes(own, memory.bytes.subarray(frame, frame + FRAME_BYTES));
+        writeEntry(memory, target, own | (low & 0xfff), high);
+        return;
+      }
+      kernel.frames.retain(frame);
+      const shared = isShared ? low : low & ~PageFlag.writable;
+      if (shared !== low && replaceEntry(memory, entry, shared, high)) stale.note(address);
+      writeEntry(memory, target, shared, high);
+    };
+    for (const { start, end, isShared } of this.areas)
+      forEachPresent(memory, this.root, start, end, (entry, address) => share(isShared, entry, address));
     stale.drop(kernel, this);
     if (full) {
       copy.destroy(kernel);

@@ -18,7 +18,7 @@ import type { AddressSpace } from './address-space.ts';
 import { type Area, Protection } from './area.ts';
 import { FRAME_BYTES } from './frames.ts';
 import { endLargest } from './out-of-memory.ts';
-import { allocateZeroed, ensureEntry, entryFrame, findEntry, PageFlag } from './page-tables.ts';
+import { allocateZeroed, ensureEntry, entryFrame, findEntry, lowOf, PageFlag } from './page-tables.ts';
 import { highOfEntry, lowOfEntry, replaceEntry } from './translations.ts';
 
 /** pageFault: the page lies beyond the end of the file (SIGBUS). */
@@ -63,7 +63,7 @@ function attempt(
   const page = address - (address % FRAME_BYTES);
   const entry = ensureEntry(memory, kernel.frames, space.root, page);
   if (entry === 0) return -Errno.ENOMEM;
-  const low = memory.read32(entry);
+  const low = lowOf(memory, entry);
   if ((low & PageFlag.present) === 0) {
     const result = bringIn(kernel, task, space, area, page, entry, writing);
     if (result === 0) task.process.minorFaults++;
@@ -92,7 +92,7 @@ function enterPage(
 /** The first write to a page that is there read-only. */
 function makeWritable(kernel: Kernel, space: AddressSpace, area: Area, page: number, entry: number): number {
   const { memory } = kernel.machine;
-  const frame = entryFrame(memory.read32(entry));
+  const frame = entryFrame(lowOf(memory, entry));
   const written = PageFlag.accessed | PageFlag.dirty;
   if (area.isShared || kernel.frames.users(frame) === 1) {
     enterPage(kernel, space, entry, page, frame, area.protection, true, written);
@@ -175,7 +175,7 @@ export function mapResident(kernel: Kernel, space: AddressSpace, area: Area, sta
   for (let page = Math.max(start, area.start); page < last; page += FRAME_BYTES) {
     const entry = ensureEntry(memory, kernel.frames, space.root, page);
     if (entry === 0) return;
-    if ((memory.read32(entry) & PageFlag.present) !== 0) continue;
+    if ((lowOf(memory, entry) & PageFlag.present) !== 0) continue;
     const frame = residentFrame(kernel, area, page);
     if (frame === 0) continue;
     kernel.frames.retain(frame);
@@ -211,7 +211,7 @@ export function populate(
   const enough = PageFlag.present | PageFlag.user | (writing ? PageFlag.writable : 0);
   for (let page = first; page < address + length; page += FRAME_BYTES) {
     const entry = findEntry(memory, space.root, page);
-    const low = entry === 0 ? 0 : memory.read32(entry);
+    const low = entry === 0 ? 0 : lowOf(memory, entry);
     if ((low & enough) === enough) continue;
     const result = pageFault(kernel, task, space, page, writing, false);
     if (result !== 0) return result === PENDING ? PENDING : -Errno.EFAULT;

@@ -121,10 +121,14 @@ export class ProcessSignals {
   readonly pending: PendingSignals = new PendingSignals();
   /** Woken when a signal has come (signalfd). */
   readonly arrivals: WaitQueue;
-  actions: SignalAction[] = Array.from({ length: LAST_SIGNAL + 1 }, () => defaultAction);
+  actions: SignalAction[];
 
-  constructor(arrivals: WaitQueue = new WaitQueue()) {
+  constructor(
+    arrivals: WaitQueue = new WaitQueue(),
+    actions: SignalAction[] = new Array(LAST_SIGNAL + 1).fill(defaultAction),
+  ) {
     this.arrivals = arrivals;
+    this.actions = actions;
   }
 
   isIgnored(number: number): boolean {
@@ -133,16 +137,14 @@ export class ProcessSignals {
   }
   /** fork: same actions, nothing pending. */
   copy(): ProcessSignals {
-    const copy = new ProcessSignals();
-    copy.actions = [...this.actions];
-    return copy;
+    return new ProcessSignals(new WaitQueue(), this.actions.slice());
   }
   /** execve: handlers go, ignored stays ignored, what waits still waits. */
   copyForExec(): ProcessSignals {
-    const copy = new ProcessSignals(this.arrivals);
-    copy.actions = this.actions.map((action) =>
+    const actions = this.actions.map((action) =>
       action.handler === SIG_IGN ? { ...defaultAction, handler: SIG_IGN } : defaultAction,
     );
+    const copy = new ProcessSignals(this.arrivals, actions);
     for (let waiting = this.pending.take(0n); waiting !== null; waiting = this.pending.take(0n))
       copy.pending.add(waiting);
     return copy;

@@ -149,8 +149,11 @@ export class Task implements Wakeable, TimerTarget {
 
   /** Undoes waitOn and waitUntil. Called by the scheduler when the task runs again. */
   clearWait(kernel: Kernel): void {
-    for (const queue of this.queues) queue.remove(this);
-    this.queues.clear();
+    // Nearly every call ends without having waited: not even an iterator is made then.
+    if (this.queues.size > 0) {
+      for (const queue of this.queues) queue.remove(this);
+      this.queues.clear();
+    }
     if (this.timer !== null) kernel.timers.cancel(this.timer);
     this.timer = null;
   }
