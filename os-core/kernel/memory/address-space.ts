@@ -17,6 +17,7 @@ import { FRAME_BYTES } from './frames.ts';
 import { pageFault, populate } from './page-fault.ts';
 import {
   allocateZeroed,
+  copyOfFrame,
   ensureEntry,
   entryFrame,
   findEntry,
@@ -25,6 +26,7 @@ import {
   highOf,
   lowOf,
   PageFlag,
+  TABLE_BYTES,
   writeEntry,
 } from './page-tables.ts';
 import { highOfEntry, lowOfEntry, replaceEntry, StaleTranslations } from './translations.ts';
@@ -35,8 +37,6 @@ export const USER_MAP_END = 0x7fff_ffff_f000;
 export const USER_MAP_START = 0x1_0000;
 /** Free space below a stack that grows. */
 export const STACK_GUARD_BYTES = 1024 * 1024;
-/** What one last-level page table covers. */
-const TABLE_BYTES = 512 * FRAME_BYTES;
 /** As vm.max_map_count. */
 export const MAX_AREAS = 65530;
 
@@ -460,19 +460,17 @@ export class AddressSpace {
       const low = lowOf(memory, entry);
       const high = highOf(memory, entry);
       const frame = entryFrame(low);
-      const own = kernel.frames.canRetain(frame) ? frame : kernel.frames.allocate();
-      if (table === 0 || own === 0) {
+      const own = table === 0 ? 0 : kernel.frames.tryRetain(frame) ? frame : copyOfFrame(memory, kernel.frames, frame);
+      if (own === 0) {
         full = true;
         return;
       }
       const target = table + (within / FRAME_BYTES) * 8;
       copy.residentPages++;
       if (own !== frame) {
-        memory.writeBytes(own, memory.bytes.subarray(frame, frame + FRAME_BYTES));
         writeEntry(memory, target, own | (low & 0xfff), high);
         return;
       }
-      kernel.frames.retain(frame);
       const shared = isShared ? low : low & ~PageFlag.writable;
       if (shared !== low && replaceEntry(memory, entry, shared, high)) stale.note(address);
       writeEntry(memory, target, shared, high);
@@ -494,8 +492,18 @@ export class AddressSpace {
 
   private destroy(kernel: Kernel): void {
     assert(kernel.loadedAddressSpace !== this, 'a loaded address space is freed');
-    this.unmap(kernel, 0, USER_MAP_END + FRAME_BYTES);
-    freeTables(kernel.machine.memory, kernel.frames, this.root);
+    const { memory } = kernel.machine;
+    this.collectDirty(kernel, null);
+    // The tables go with their entries, and nobody holds translations: only the frames are given up one by one.
+    for (const area of this.areas) {
+      forEachPresent(memory, this.root, area.start, area.end, (entry) =>
+        kernel.frames.release(entryFrame(lowOf(memory, entry))),
+      );
+      area.releaseBacking(kernel);
+    }
+    this.areas = [];
+    this.residentPages = 0;
+    freeTables(memory, kernel.frames, this.root);
   }
 }
 registerClass('AddressSpace', 2, AddressSpace);

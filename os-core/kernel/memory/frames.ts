@@ -144,9 +144,14 @@ export class FrameAllocator {
   users(address: number): number {
     return this.references[this.frameOf(address)];
   }
-  /** True if another user can be counted (fork copies the page instead when not). */
-  canRetain(address: number): boolean {
-    return this.references[this.frameOf(address)] < 0xfff0;
+  /** One more user, unless the count is full: false then (the page is copied instead). */
+  tryRetain(address: number): boolean {
+    const frame = this.frameOf(address);
+    const users = this.references[frame];
+    assert(users > 0, 'a free frame is shared');
+    if (users >= 0xfff0) return false;
+    this.references[frame] = users + 1;
+    return true;
   }
 }
 registerClass('FrameAllocator', 1, FrameAllocator);

@@ -24,6 +24,9 @@ const ADDRESS_MASK = 0xffff_f000;
 /** Bytes that one entry of a level covers, from the PML4 down. */
 const COVERAGE = [2 ** 39, 2 ** 30, 2 ** 21, 2 ** 12] as const;
 
+/** What one last-level table covers. */
+export const TABLE_BYTES = COVERAGE[2];
+
 /** Index into the table of a level for an address given by its halves. */
 const indexAt = (high: number, low: number, level: number): number =>
   (level === 0 ? high >>> 7 : level === 1 ? (high << 2) | (low >>> 30) : level === 2 ? low >>> 21 : low >>> 12) & 511;
@@ -37,6 +40,13 @@ export function allocateZeroed(memory: PhysicalMemory, frames: FrameAllocator): 
   const frame = frames.allocate();
   if (frame !== 0 && memory.dirtyGeneration[frame / FRAME_BYTES] !== 0) memory.fill(frame, FRAME_BYTES, 0);
   return frame;
+}
+
+/** A frame with the contents of another, or 0 when RAM is full. */
+export function copyOfFrame(memory: PhysicalMemory, frames: FrameAllocator, original: number): number {
+  const copy = frames.allocate();
+  if (copy !== 0) memory.writeBytes(copy, memory.bytes.subarray(original, original + FRAME_BYTES));
+  return copy;
 }
 
 /** Physical address of the last-level entry for a user address, 0 if a table is missing on the way. */

@@ -240,9 +240,25 @@ function mapSegments(kernel: Kernel, space: AddressSpace, { image, plan }: Loade
   return true;
 }
 
-/** `bits` random bits as a count of bytes in whole pages. */
-function randomPages(kernel: Kernel, bits: number): number {
-  return (kernel.random.next32() % 2 ** bits) * FRAME_BYTES;
+/** What is random about one program, drawn at once: every draw re-keys the generator. */
+class Randomness {
+  private readonly bytes: Uint8Array = new Uint8Array(32);
+  private readonly view: DataView = new DataView(this.bytes.buffer);
+  private used = 16;
+
+  constructor(kernel: Kernel) {
+    kernel.random.fill(this.bytes);
+  }
+  /** AT_RANDOM */
+  get forProgram(): Uint8Array {
+    return this.bytes.subarray(0, 16);
+  }
+  /** `bits` random bits as a count of bytes in whole pages: four times at most. */
+  pages(bits: number): number {
+    const word = this.view.getUint32(this.used, true);
+    this.used += 4;
+    return (word % 2 ** bits) * FRAME_BYTES;
+  }
 }
 
 /** `loader`: runs first, if the program names one. */
@@ -265,14 +281,15 @@ function startElf(
     if (loader !== null) discardUnused(kernel, loader.image);
     return -errno;
   };
+  const random = new Randomness(kernel);
   let bias = 0;
   if (plan.positionIndependent) {
-    const wanted = PROGRAM_BASE + randomPages(kernel, 28);
+    const wanted = PROGRAM_BASE + random.pages(28);
     bias = Math.floor(wanted / plan.alignment) * plan.alignment - plan.start;
     if (bias + plan.end > USER_MAP_END) return fail(Errno.ENOMEM);
   }
   if (!mapSegments(kernel, space, { image, plan }, bias)) return fail(Errno.ENOMEM);
-  const stackTop = USER_MAP_END - randomPages(kernel, 22);
+  const stackTop = USER_MAP_END - random.pages(22);
   const stackLimit = task.process.limits[ResourceLimit.stack].soft;
   const stackSpace = Math.min(Math.max(pageCeiling(stackLimit), LEAST_STACK_SPACE), MOST_STACK_SPACE);
   const stackFloor = stackTop - stackSpace - STACK_GUARD_BYTES;
@@ -286,16 +303,14 @@ function startElf(
   }
   const vdso = kernel.state.vdso.map(kernel, space);
   if (vdso < 0) return fail(Errno.ENOMEM);
-  space.programBreakStart = plan.end + bias + randomPages(kernel, 13);
+  space.programBreakStart = plan.end + bias + random.pages(13);
   space.programBreak = space.programBreakStart;
 
-  const random = new Uint8Array(16);
-  kernel.random.fill(random);
   const contents = {
     arguments: progress.arguments,
     environment: progress.environment,
     path: encoder.encode(progress.path),
-    random,
+    random: random.forProgram,
     entry: plan.entry + bias,
     loaderBase: loader === null ? 0 : loader.plan.start + loaderBias,
     vdso,
@@ -313,7 +328,7 @@ function startElf(
     return fail(Errno.ENOMEM);
   const stackArea = space.find(stackStart);
   if (stackArea !== null) stackArea.growsDown = true;
-  space.mapTop = stackFloor - randomPages(kernel, 24);
+  space.mapTop = stackFloor - random.pages(24);
   const stack = buildStack(stackTop, contents);
   if (!space.poke(kernel, task, stack.stackPointer, stack.bytes)) return fail(Errno.ENOMEM);
   space.argumentsStart = stack.argumentsStart;
