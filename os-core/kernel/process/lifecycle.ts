@@ -16,6 +16,7 @@ import {
   writeSaved,
 } from '../traps/saved-registers.ts';
 import { ExecProgress } from './exec.ts';
+import { mayHaveAnotherTask } from './limits.ts';
 import { type Credentials, Process, ResourceLimit } from './process.ts';
 import type { ProcessFiles } from './seams.ts';
 import { bitOfSignal } from './signal-state.ts';
@@ -151,6 +152,7 @@ export function cloneTask(kernel: Kernel, task: Task, request: CloneRequest): nu
     const result = kernel.userMemory.prepare(task, request.parentTid, 4, true);
     if (result !== 0) return result;
   }
+  if (!mayHaveAnotherTask(kernel, task.process)) return -Errno.EAGAIN;
   const child = isThread ? makeThread(kernel, task) : makeProcess(kernel, task, request);
   if (typeof child === 'number') return child;
 

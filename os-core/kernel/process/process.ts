@@ -32,6 +32,8 @@ export const waitStatus = {
 
 /** getrlimit numbers; limits are pairs, Infinity = RLIM_INFINITY. */
 export const ResourceLimit = {
+  cpuTime: 0,
+  fileSize: 1,
   data: 2,
   stack: 3,
   core: 4,

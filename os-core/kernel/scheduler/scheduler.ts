@@ -18,6 +18,7 @@ import { Msr } from '../../../devices/contract/cpu.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
+import { enforceCpuTime } from '../process/limits.ts';
 import { type Task, TaskState } from '../process/task.ts';
 import { weightOf } from './weights.ts';
 
@@ -100,8 +101,12 @@ export class Scheduler {
     const { instructionCount } = kernel.machine.cpu;
     this.charge(instructionCount);
     this.measureTick(instructionCount);
-    if (this.current === null) this.idleTicks++;
-    else this.current.ticks++;
+    if (this.current === null) {
+      this.idleTicks++;
+    } else {
+      this.current.ticks++;
+      enforceCpuTime(kernel, this.current.process);
+    }
     kernel.timers.expireDue(kernel, kernel.nowNanos());
     this.reschedule = true;
   }

@@ -11,6 +11,7 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
+import { checkNewSize } from '../process/limits.ts';
 import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { WaitQueue } from '../wait-queue.ts';
@@ -270,11 +271,12 @@ export function wroteFile(
 export function setFileSize(kernel: Kernel, task: Task, place: Place, size: number): number {
   const { fileSystem, inode } = place;
   const pages = kernel.state.pageCache.find(place);
-  if (pages === null) return fileSystem.setSize(kernel, task, inode, size);
   const attributes = fileSystem.attributes(kernel, task, inode);
   if (typeof attributes === 'number') return attributes;
+  const refused = size > attributes.size ? checkNewSize(kernel, task, size) : 0;
+  if (refused !== 0) return refused;
   const status = fileSystem.setSize(kernel, task, inode, size);
-  if (status !== 0) return status;
+  if (status !== 0 || pages === null) return status;
   if (size < attributes.size) pages.truncate(kernel, size);
   else pages.clearBeyond(kernel, attributes.size);
   return 0;

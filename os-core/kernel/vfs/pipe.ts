@@ -10,7 +10,7 @@ import { Errno } from '../../abi/errno.ts';
 import { Signal } from '../../abi/signal.ts';
 import { FileType, Inode } from '../../eurofs/items.ts';
 import type { Kernel } from '../kernel.ts';
-import { sendSignal } from '../process/signals.ts';
+import { informationFrom, sendSignal } from '../process/signals.ts';
 import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { WaitQueue } from '../wait-queue.ts';
@@ -132,7 +132,7 @@ export class PipeEnd extends OpenFile {
       if (pipe.readers === 0) {
         task.progress = null;
         if (done > 0) return done;
-        sendSignal(kernel, task.process, signalOf(task, Signal.SIGPIPE), task);
+        sendSignal(kernel, task.process, informationFrom(task, Signal.SIGPIPE), task);
         return -Errno.EPIPE;
       }
       if (done === count) {
@@ -220,20 +220,6 @@ export function newPipe(kernel: Kernel, number: number, key: string): Pipe | num
   if (vfs.openPipes >= MOST_PIPES) return -Errno.ENFILE;
   vfs.openPipes++;
   return new Pipe(number, key);
-}
-
-/** siginfo of a signal that a task's own call brings about (SI_USER, from itself, as in Linux). */
-export function signalOf(
-  task: Task,
-  number: number,
-): { number: number; code: number; senderProcess: number; senderUser: number; value: number } {
-  return {
-    number,
-    code: 0,
-    senderProcess: task.process.id,
-    senderUser: task.process.credentials.userId,
-    value: 0,
-  };
 }
 
 /** An end of a FIFO. Waits for the other side as open(2) says: -ENXIO, -EINTR or PENDING. `progress` holds the end meanwhile. */

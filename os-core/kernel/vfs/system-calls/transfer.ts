@@ -102,6 +102,11 @@ export function vectored(writing: boolean, positioned: boolean) {
         // A stream that has given something does not wait for more.
         if ((file.readiness(kernel) & Poll.in) === 0) break;
       }
+      if (progress.total > 0 && progress.inner === null && writing && file instanceof RegularFile) {
+        const inner = new TransferProgress();
+        inner.continues = true;
+        progress.inner = inner;
+      }
       task.progress = progress.inner;
       const result = writing
         ? file.write(kernel, task, address, length, at)
