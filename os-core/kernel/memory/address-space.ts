@@ -12,6 +12,7 @@ import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { type Process, ResourceLimit } from '../process/process.ts';
 import type { Task } from '../process/task.ts';
+import { sharedConstant } from '../shared-constants.ts';
 import { Area, type AreaBacking, Protection } from './area.ts';
 import { FRAME_BYTES } from './frames.ts';
 import { pageFault, populate } from './page-fault.ts';
@@ -40,6 +41,8 @@ export const STACK_GUARD_BYTES = 1024 * 1024;
 /** As vm.max_map_count. */
 export const MAX_AREAS = 65530;
 
+const nothing = sharedConstant('no auxiliary vector', new Uint8Array(0));
+
 export class AddressSpace {
   readonly root: number;
   private areas: Area[] = [];
@@ -54,6 +57,8 @@ export class AddressSpace {
   argumentsEnd = 0;
   environmentStart = 0;
   environmentEnd = 0;
+  /** The auxiliary vector that the program was given. Never changed in place. */
+  auxiliary: Uint8Array = nothing;
   /** mlockall(MCL_FUTURE) */
   lockFuture = false;
   /** Pages present, for statistics. */
@@ -445,6 +450,7 @@ export class AddressSpace {
     copy.argumentsEnd = this.argumentsEnd;
     copy.environmentStart = this.environmentStart;
     copy.environmentEnd = this.environmentEnd;
+    copy.auxiliary = this.auxiliary;
     const stale = new StaleTranslations();
     let full = false;
     // The copy's table for the 2 MiB that were visited last.
@@ -506,4 +512,4 @@ export class AddressSpace {
     freeTables(memory, kernel.frames, this.root);
   }
 }
-registerClass('AddressSpace', 2, AddressSpace);
+registerClass('AddressSpace', 3, AddressSpace);

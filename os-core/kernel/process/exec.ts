@@ -9,6 +9,7 @@
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
+import { Signal } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
 import { AddressSpace, STACK_GUARD_BYTES, USER_MAP_END } from '../memory/address-space.ts';
 import { anonymousBacking, Protection } from '../memory/area.ts';
@@ -335,6 +336,7 @@ function startElf(
   space.argumentsEnd = stack.argumentsEnd;
   space.environmentStart = stack.environmentStart;
   space.environmentEnd = stack.environmentEnd;
+  space.auxiliary = stack.auxiliary;
 
   commit(kernel, task, progress, image, space);
   task.kind = TaskKind.program;
@@ -367,6 +369,7 @@ function commit(kernel: Kernel, task: Task, progress: ExecProgress, image: Progr
   process.environment = progress.environment.map((text) => decoder.decode(text));
   process.verifiedBy = image.keyName;
   process.hasExecuted = true;
+  process.exitSignal = Signal.SIGCHLD;
   kernel.state.security.started++;
   process.dumpable = 1;
   // proc(5), /proc/PID/comm: a link to a program of many names shows the name that was called; /proc/self/exe shows the file.

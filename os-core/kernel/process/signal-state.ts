@@ -139,12 +139,19 @@ export class ProcessSignals {
   copy(): ProcessSignals {
     return new ProcessSignals(new WaitQueue(), this.actions.slice());
   }
-  /** execve: handlers go, ignored stays ignored, what waits still waits. */
-  copyForExec(): ProcessSignals {
-    const actions = this.actions.map((action) =>
+  /** What is ignored stays so. */
+  private actionsWithoutHandlers(): SignalAction[] {
+    return this.actions.map((action) =>
       action.handler === SIG_IGN ? { ...defaultAction, handler: SIG_IGN } : defaultAction,
     );
-    const copy = new ProcessSignals(this.arrivals, actions);
+  }
+  /** CLONE_CLEAR_SIGHAND: nothing pending either. */
+  copyWithoutHandlers(): ProcessSignals {
+    return new ProcessSignals(new WaitQueue(), this.actionsWithoutHandlers());
+  }
+  /** execve: handlers go, what waits still waits. */
+  copyForExec(): ProcessSignals {
+    const copy = new ProcessSignals(this.arrivals, this.actionsWithoutHandlers());
     for (let waiting = this.pending.take(0n); waiting !== null; waiting = this.pending.take(0n))
       copy.pending.add(waiting);
     return copy;
