@@ -205,13 +205,18 @@ export class AddressSpace {
     for (const area of this.areas.splice(first, count)) area.releaseBacking(kernel);
   }
 
-  /** mlock and munlock of [start, end), which is covered. */
-  setLocked(start: number, end: number, locked: boolean): void {
+  /** Changes what is said of the areas of [start, end): mlock, madvise. */
+  mark(start: number, end: number, change: (area: Area) => void): void {
     this.split(start);
     this.split(end);
     for (let index = this.indexFor(start); index < this.areas.length && this.areas[index].start < end; index++)
-      this.areas[index].locked = locked;
+      change(this.areas[index]);
     this.joinAround(start, end);
+  }
+  setLocked(start: number, end: number, locked: boolean): void {
+    this.mark(start, end, (area) => {
+      area.locked = locked;
+    });
   }
 
   /**
@@ -442,7 +447,13 @@ export class AddressSpace {
     const { memory } = kernel.machine;
     const copy = AddressSpace.create(kernel);
     if (copy === null) return null;
-    for (const area of this.areas) copy.areas.push(area.part(area.start, area.end));
+    const inherited = this.areas.filter((area) => !area.notForChildren);
+    for (const area of inherited) {
+      const part = area.part(area.start, area.end);
+      // mlock(2): locks are not inherited.
+      part.locked = false;
+      copy.areas.push(part);
+    }
     copy.mapTop = this.mapTop;
     copy.programBreakStart = this.programBreakStart;
     copy.programBreak = this.programBreak;
@@ -481,8 +492,9 @@ export class AddressSpace {
       if (shared !== low && replaceEntry(memory, entry, shared, high)) stale.note(address);
       writeEntry(memory, target, shared, high);
     };
-    for (const { start, end, isShared } of this.areas)
-      forEachPresent(memory, this.root, start, end, (entry, address) => share(isShared, entry, address));
+    for (const { start, end, isShared, wipedForChildren } of inherited)
+      if (!wipedForChildren)
+        forEachPresent(memory, this.root, start, end, (entry, address) => share(isShared, entry, address));
     stale.drop(kernel, this);
     if (full) {
       copy.destroy(kernel);

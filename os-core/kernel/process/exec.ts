@@ -17,7 +17,7 @@ import { FRAME_BYTES } from '../memory/frames.ts';
 import { mapResident } from '../memory/page-fault.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { resetRegisters } from '../traps/saved-registers.ts';
-import { type ElfPlan, MAX_HEADER_BYTES, pageCeiling, parseElf } from './elf.ts';
+import { type ElfPlan, MAX_HEADER_BYTES, pageCeiling, parseElf, programHeadersOf } from './elf.ts';
 import { dropAddressSpace, endOtherTasks, releaseVforkParent } from './exit.ts';
 import { continueLoad, discardUnused, ImageLoad, refuse } from './image-loader.ts';
 import { ResourceLimit } from './process.ts';
@@ -162,7 +162,7 @@ function start(kernel: Kernel, task: Task, progress: ExecProgress, image: Progra
     discardUnused(kernel, image);
     return 0;
   }
-  const plan = parseElf(header, image.sizeBytes);
+  const plan = readPlan(kernel, image, header);
   if (typeof plan === 'string') {
     discardUnused(kernel, image);
     return refuse(kernel, task, progress.path, plan, Errno.ENOEXEC);
@@ -184,6 +184,14 @@ function start(kernel: Kernel, task: Task, progress: ExecProgress, image: Progra
 /** The program names a dynamic loader: that is read next. No errno. */
 const NEEDS_LOADER = -0x10001;
 
+function readPlan(kernel: Kernel, image: ProgramImage, header: Uint8Array): ElfPlan | string {
+  const place = programHeadersOf(header, image.sizeBytes);
+  if (typeof place === 'string') return place;
+  const table = new Uint8Array(place.bytes);
+  image.read(kernel, place.offset, table);
+  return parseElf(header, image.sizeBytes, table);
+}
+
 interface LoadedElf {
   readonly image: ProgramImage;
   readonly plan: ElfPlan;
@@ -198,7 +206,7 @@ function startWithLoader(
   image: ProgramImage,
   header: Uint8Array,
 ): number {
-  const parsed = parseElf(header, image.sizeBytes);
+  const parsed = readPlan(kernel, image, header);
   const wrong =
     typeof parsed === 'string'
       ? parsed
