@@ -2,8 +2,9 @@
 //
 //   write end(s) ──► [ ring of 64 KiB ] ──► read end(s)
 //
-// Writes of at most PIPE_BUF bytes are one piece or wait; longer ones go in parts, counted in task.progress. Without readers a write
-// gives EPIPE and SIGPIPE; without writers a read gives 0 when the ring is empty.
+// Writes of at most PIPE_BUF bytes are one piece or wait; longer ones go in parts, counted in task.progress, of PIPE_BUF at least except
+// the last: so whoever reads byte by byte does not wake the writer for each. Without readers a write gives EPIPE and SIGPIPE; without
+// writers a read gives 0 when the ring is empty.
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
@@ -54,10 +55,12 @@ export class Pipe {
     return this.bytes().subarray(start, start + length);
   }
   consume(length: number): void {
+    const hadRoom = this.room >= PIPE_BUF;
     this.first = (this.first + length) % PIPE_BYTES;
     this.count -= length;
     if (this.count === 0) this.first = 0;
-    this.queue.wakeAll(Poll.out);
+    // Nobody waits for less.
+    if (!hadRoom && this.room >= PIPE_BUF) this.queue.wakeAll(Poll.out);
   }
   /** The next free piece, at most `most` bytes up to the ring's end. */
   writable(most: number): Uint8Array {
@@ -139,7 +142,7 @@ export class PipeEnd extends OpenFile {
         task.progress = null;
         return done;
       }
-      const needed = count <= PIPE_BUF ? count : 1;
+      const needed = Math.min(count - done, PIPE_BUF);
       if (pipe.room < needed) {
         if ((this.flags & OpenFlag.nonBlocking) !== 0 || task.signalPending) {
           task.progress = null;
