@@ -85,7 +85,9 @@ static volatile sig_atomic_t handled;
 static void handler(int number) { handled = number; }
 
 static void descriptors(void) {
-  int descriptor = -1, parentTid = 0, childTid = 0;
+  int descriptor = -1, parentTid = 0, childTid = 0, told[2];
+  char byte;
+  (void)!pipe(told);
   struct arguments with = {
       .flags = CLONE_PIDFD | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID,
       .pidfd = (uint64_t)&descriptor,
@@ -98,8 +100,10 @@ static void descriptors(void) {
   if (child == 0) {
     printf("child: its number %d, no descriptor of itself %d\n", childTid == getpid(), descriptor == -1);
     fflush(stdout);
+    (void)!write(told[1], "t", 1);
     pause();
   }
+  (void)!read(told[0], &byte, 1);
   printf("child %d, number %d, the parent's copy %d\n", child > 0, parentTid == child, childTid == 0);
   printf("close on exec %d\n", fcntl(descriptor, F_GETFD) == FD_CLOEXEC);
   struct pollfd ready = {descriptor, POLLIN, 0};

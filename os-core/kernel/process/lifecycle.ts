@@ -168,8 +168,8 @@ export function cloneTask(kernel: Kernel, task: Task, request: CloneRequest): nu
   const { memory } = kernel.machine;
   kernel.scheduler.saveProcessorState(kernel);
   memory.writeBytes(
-    savedRegistersOf(child),
-    memory.bytes.subarray(savedRegistersOf(task), savedRegistersOf(task) + SAVED_REGISTERS_BYTES),
+    savedRegistersOf(kernel, child),
+    memory.bytes.subarray(savedRegistersOf(kernel, task), savedRegistersOf(kernel, task) + SAVED_REGISTERS_BYTES),
   );
   memory.writeBytes(
     child.kernelStack,
@@ -178,7 +178,7 @@ export function cloneTask(kernel: Kernel, task: Task, request: CloneRequest): nu
   child.fsBaseLow = task.fsBaseLow;
   child.fsBaseHigh = task.fsBaseHigh;
   writeSaved(kernel, child, SavedRegister.rax, 0);
-  memory.fill(savedRegistersOf(child) + SavedRegister.originalRax, 8, 0xff);
+  memory.fill(savedRegistersOf(kernel, child) + SavedRegister.originalRax, 8, 0xff);
   if (request.stack !== 0) writeSaved(kernel, child, SavedRegister.rsp, request.stack);
   if ((flags & CloneFlag.setThreadLocalStorage) !== 0) {
     child.fsBaseLow = request.threadLocalStorage | 0;

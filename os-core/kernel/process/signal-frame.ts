@@ -107,7 +107,7 @@ export function pushSignalFrame(
 
   const bytes = new Uint8Array(floatingPoint + FLOATING_POINT_BYTES - frame);
   const view = new DataView(bytes.buffer);
-  const registers = savedRegistersOf(task);
+  const registers = savedRegistersOf(kernel, task);
   const number = (at: number, value: number): void => {
     view.setUint32(at, value >>> 0, true);
     view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
@@ -160,7 +160,7 @@ export function popSignalFrame(kernel: Kernel, task: Task): boolean {
     view.getUint32(FLOATING_POINT_POINTER, true) + view.getUint32(FLOATING_POINT_POINTER + 4, true) * 0x1_0000_0000;
   const image = new Uint8Array(FLOATING_POINT_BYTES);
   if (pointer !== 0 && kernel.userMemory.copyIn(task, pointer, image) !== 0) return false;
-  const registers = savedRegistersOf(task);
+  const registers = savedRegistersOf(kernel, task);
   for (const [index, offset] of contextOrder.entries())
     memory.writeBytes(registers + offset, bytes.subarray(CONTEXT + index * 8, CONTEXT + index * 8 + 8));
   memory.fill(registers + SavedRegister.originalRax, 8, 0xff);

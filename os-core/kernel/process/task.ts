@@ -72,6 +72,8 @@ export class Task implements Wakeable, TimerTarget {
   fsBaseHigh = 0;
   /** True when the saved registers were changed and RCX/R11 no longer mirror RIP/RFLAGS: leave by IRET. */
   returnByInterrupt = true;
+  /** In a system call whose registers are still in the CPU alone; only while current. */
+  registersInCpu = false;
 
   /** The running call has set all registers itself (rt_sigreturn, execve): its result is not written to RAX. */
   keepRegisters = false;
@@ -173,4 +175,4 @@ export class Task implements Wakeable, TimerTarget {
     if (this.state === TaskState.sleeping) this.scheduler.makeRunnable(this);
   }
 }
-registerClass('Task', 2, Task);
+registerClass('Task', 3, Task);
