@@ -47,6 +47,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['copying', 'E28 E56'],
     ['settings', 'E28'],
     ['limits', 'E28'],
+    ['frames', 'E23 E28'],
     ['cloning', 'E14 E28 E32'],
     ['clock', 'L13'],
   ])

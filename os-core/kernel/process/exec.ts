@@ -23,6 +23,7 @@ import { continueLoad, discardUnused, ImageLoad, refuse } from './image-loader.t
 import { ResourceLimit } from './process.ts';
 import type { ProgramImage } from './program-image.ts';
 import { buildStack, stackBytesNeeded } from './program-stack.ts';
+import { noAlternateStack } from './signal-state.ts';
 import { becomeSystemTask, systemTaskNameOf } from './system-task-door.ts';
 import { type Task, TaskKind } from './task.ts';
 
@@ -369,7 +370,7 @@ function commit(kernel: Kernel, task: Task, progress: ExecProgress, image: Progr
   releaseVforkParent(task);
   process.files?.closeOnExec(kernel);
   process.signals = process.signals.copyForExec();
-  task.signals.alternateStackBytes = 0;
+  task.signals.alternateStack = noAlternateStack;
   task.clearChildTid = 0;
   task.robustListHead = 0;
   process.executablePath = image.path;

@@ -185,10 +185,7 @@ export function cloneTask(kernel: Kernel, task: Task, request: CloneRequest): nu
     child.fsBaseHigh = Math.floor(request.threadLocalStorage / 0x1_0000_0000) | 0;
   }
   child.signals.blocked = task.signals.blocked;
-  if (!sharesMemory || (flags & CloneFlag.vfork) !== 0) {
-    child.signals.alternateStack = task.signals.alternateStack;
-    child.signals.alternateStackBytes = task.signals.alternateStackBytes;
-  }
+  if (!sharesMemory || (flags & CloneFlag.vfork) !== 0) child.signals.alternateStack = task.signals.alternateStack;
   if ((flags & CloneFlag.childClearTid) !== 0) child.clearChildTid = request.childTid;
   request.descriptorFor?.(child.process);
   if ((flags & CloneFlag.parentSetTid) !== 0) kernel.userMemory.writeWord32(task, request.parentTid, child.id);

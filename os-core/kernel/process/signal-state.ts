@@ -5,6 +5,7 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import { LAST_SIGNAL, SIG_DFL, SIG_IGN, Signal } from '../../abi/signal.ts';
 import { sharedConstant } from '../shared-constants.ts';
 import { WaitQueue } from '../wait-queue.ts';
+import { type AlternateStack, StackFlag } from './alternate-stack.ts';
 
 /** Who sends the same signal again and again, and has one in the queue at most (timer_create). */
 export interface SignalSource {
@@ -159,6 +160,23 @@ export class ProcessSignals {
 }
 registerClass('ProcessSignals', 2, ProcessSignals);
 
+/** Of a new program. */
+export const noAlternateStack: AlternateStack = sharedConstant('noAlternateStack', { address: 0, bytes: 0, flags: 0 });
+export const disarmedStack: AlternateStack = sharedConstant('disarmedStack', {
+  address: 0,
+  bytes: 0,
+  flags: StackFlag.disable,
+});
+
+/** The exception that brought about a thread's last signal for a fault: what its frames tell of. */
+export interface FaultRecord {
+  readonly vector: number;
+  readonly errorCode: number;
+  /** CR2 of the last page fault among them, as a signed number: magnitude below 2^53. */
+  readonly address: number;
+}
+const noFault: FaultRecord = sharedConstant('noFault', { vector: 0, errorCode: 0, address: 0 });
+
 /** Per thread. */
 export class TaskSignals {
   readonly pending: PendingSignals = new PendingSignals();
@@ -167,11 +185,9 @@ export class TaskSignals {
   savedMask: bigint | null = null;
   /** rt_sigtimedwait: blocked signals that wake the task all the same. */
   awaited = 0n;
-  /** sigaltstack; size 0 = none. */
-  alternateStack = 0;
-  alternateStackBytes = 0;
-  alternateStackFlags = 0;
+  alternateStack: AlternateStack = noAlternateStack;
+  lastFault: FaultRecord = noFault;
   /** Kept by Signals.update: something waits here or at the process that is neither blocked nor ignored. */
   actionable = false;
 }
-registerClass('TaskSignals', 1, TaskSignals);
+registerClass('TaskSignals', 2, TaskSignals);
