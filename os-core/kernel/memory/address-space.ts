@@ -332,33 +332,6 @@ export class AddressSpace {
     stale.drop(kernel, this);
   }
 
-  /** A file has become shorter: its pages from `firstPage` on go, private copies as well. */
-  dropFilePages(kernel: Kernel, pages: object, firstPage: number): void {
-    for (const area of this.areas) {
-      if (area.backing.file?.cachedPages !== pages) continue;
-      const from = area.start + firstPage * FRAME_BYTES - area.backing.fileOffset;
-      if (from < area.end) this.dropPages(kernel, Math.max(area.start, from), area.end);
-    }
-  }
-
-  /** Takes pages of a file out that can be read again: those of private areas that are no copies. */
-  dropCleanPages(kernel: Kernel, pages: object): void {
-    const { memory } = kernel.machine;
-    const stale = new StaleTranslations();
-    for (const area of this.areas) {
-      const { file } = area.backing;
-      if (file?.cachedPages !== pages || area.isShared) continue;
-      forEachPresent(memory, this.root, area.start, area.end, (entry, address) => {
-        const frame = entryFrame(lowOf(memory, entry));
-        if (frame !== file.residentFrame?.(area.backingPage(address))) return;
-        if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
-        kernel.frames.release(frame);
-        this.residentPages--;
-      });
-    }
-    stale.drop(kernel, this);
-  }
-
   /**
    * Changes rights. 0, or -ENOMEM if the range is not covered (areas before the hole have changed, as on Linux) or there are too many
    * areas (nothing has changed then).

@@ -11,6 +11,7 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
+import { dropCleanPages, dropFilePages } from '../memory/mapped-files.ts';
 import { checkNewSize } from '../process/limits.ts';
 import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
@@ -110,7 +111,7 @@ export class FilePages {
   truncate(kernel: Kernel, size: number): void {
     this.clearBeyond(kernel, size);
     const first = Math.ceil(size / BLOCK_BYTES);
-    forEachSpace(kernel, (space) => space.dropFilePages(kernel, this, first));
+    forEachSpace(kernel, (space) => dropFilePages(kernel, space, this, first));
     for (const [index, frame] of this.frames) {
       if (index < first) continue;
       this.frames.delete(index);
@@ -215,7 +216,7 @@ export class PageCache {
     let count = 0;
     for (const pages of this.files.values()) {
       // Pages of shared mappings stay: futexes are named by their frames.
-      forEachSpace(kernel, (space) => space.dropCleanPages(kernel, pages));
+      forEachSpace(kernel, (space) => dropCleanPages(kernel, space, pages));
       count += pages.reclaim(kernel);
     }
     return count;
