@@ -46,6 +46,9 @@ describe('unmodified musl static-PIE programs', () => {
     ['watching', 'E28'],
     ['copying', 'E28 E56'],
     ['settings', 'E28'],
+    ['limits', 'E28'],
+    ['frames', 'E23 E28'],
+    ['cloning', 'E14 E28 E32'],
     ['clock', 'L13'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {

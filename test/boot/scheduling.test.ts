@@ -51,6 +51,16 @@ describe('scheduling', () => {
     check(result.stdout, 2, 20, 0.05);
   });
 
+  it('E13 E56: who hands on small pieces is not interrupted at each by who takes them', () => {
+    const text = 'echo begin; for n in $(seq 3000); do echo $n; done | tail -1';
+    const system = TestMachine.boot({ command: ['/bin/sh', '-c', text], seed: 1 });
+    system.run({ slice: 10_000, until: () => system.output('stdout') !== '' });
+    const before = system.kernel.scheduler.contextSwitches;
+    expect(system.run({ limit: 200e6 })).toBe(true);
+    expect(system.output('stdout')).toBe('begin\n3000\n');
+    expect(system.kernel.scheduler.contextSwitches - before).toBeLessThan(1000);
+  });
+
   it('E14: 32 endless processes advance together, each with its share and a kernel stack of its own', () => {
     const count = 32;
     const text = `for n in $(seq 1 ${count}); do loop & done; wait`;

@@ -226,6 +226,60 @@ static void limits(void) {
   printf("gap: %d %d\n", block == MAP_FAILED, touch(grows - (1 << 20) + PAGE, 1));
 }
 
+/** What a child gets of memory that fork was told about. */
+static void forkAdvice(void) {
+  printf("== advice for fork\n");
+  char *area = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  for (int page = 0; page < 8; page++) area[page * PAGE] = 'p';
+  say("DONTFORK", madvise(area + PAGE, 2 * PAGE, MADV_DONTFORK));
+  say("WIPEONFORK", madvise(area + 3 * PAGE, 2 * PAGE, MADV_WIPEONFORK));
+  say("KEEPONFORK", madvise(area + 4 * PAGE, PAGE, MADV_KEEPONFORK));
+  say("DOFORK", madvise(area + 2 * PAGE, PAGE, MADV_DOFORK));
+  say("both", madvise(area + 6 * PAGE, PAGE, MADV_DONTFORK) | madvise(area + 6 * PAGE, PAGE, MADV_WIPEONFORK));
+  say("locked", mlock(area + 5 * PAGE, PAGE));
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    for (int page = 0; page < 8; page++) {
+      int fault = touch(area + page * PAGE, 0);
+      if (fault != 0) printf("page %d: signal %d code %d\n", page, fault / 16, fault % 16);
+      else printf("page %d: %d\n", page, area[page * PAGE]);
+    }
+    // Handed on to its own children, what is wiped stays so; what is not there stays so.
+    area[3 * PAGE] = 'c';
+    fflush(stdout);
+    if (fork() == 0) {
+      printf("grandchild: %d, %s\n", area[3 * PAGE], touch(area + PAGE, 0) != 0 ? "absent" : "there");
+      fflush(stdout);
+      _exit(0);
+    }
+    wait(NULL);
+    // A lock is not handed on: what is locked cannot be dropped.
+    say("dropped by the child", madvise(area + 5 * PAGE, PAGE, MADV_DONTNEED));
+    fflush(stdout);
+    _exit(0);
+  }
+  int status;
+  waitpid(child, &status, 0);
+  printf("parent: %c %c %c\n", area[PAGE], area[3 * PAGE], area[6 * PAGE]);
+  say("dropped by the parent", madvise(area + 5 * PAGE, PAGE, MADV_DONTNEED));
+  say("odd", madvise(area + 1, PAGE, MADV_DONTFORK));
+  say("hole", munmap(area + 7 * PAGE, PAGE) | madvise(area + 6 * PAGE, 2 * PAGE, MADV_DOFORK));
+  int fd = newFile("advised", PAGE);
+  char *file = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+  char *shared = mmap(NULL, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  say("file WIPEONFORK", madvise(file, PAGE, MADV_WIPEONFORK));
+  say("shared WIPEONFORK", madvise(shared, PAGE, MADV_WIPEONFORK));
+  say("file DONTFORK", madvise(file, PAGE, MADV_DONTFORK));
+  say("readahead", readahead(fd, 0, PAGE));
+  int ends[2];
+  say("pipe", pipe(ends));
+  say("readahead of a pipe", readahead(ends[0], 0, 1));
+  say("readahead for writing", readahead(open("advised", O_WRONLY), 0, 1));
+  say("readahead of nothing", readahead(-1, 0, 1));
+  unlink("advised");
+}
+
 int main(void) {
   struct sigaction action = {.sa_sigaction = onFault, .sa_flags = SA_SIGINFO};
   sigaction(SIGSEGV, &action, NULL);
@@ -235,5 +289,6 @@ int main(void) {
   sharedFile("/dev/shm/mapped-file");
   anonymous();
   limits();
+  forkAdvice();
   return 0;
 }

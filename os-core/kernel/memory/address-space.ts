@@ -12,17 +12,22 @@ import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { type Process, ResourceLimit } from '../process/process.ts';
 import type { Task } from '../process/task.ts';
+import { sharedConstant } from '../shared-constants.ts';
 import { Area, type AreaBacking, Protection } from './area.ts';
 import { FRAME_BYTES } from './frames.ts';
 import { pageFault, populate } from './page-fault.ts';
 import {
   allocateZeroed,
+  copyOfFrame,
   ensureEntry,
   entryFrame,
   findEntry,
   forEachPresent,
   freeTables,
+  highOf,
+  lowOf,
   PageFlag,
+  TABLE_BYTES,
   writeEntry,
 } from './page-tables.ts';
 import { highOfEntry, lowOfEntry, replaceEntry, StaleTranslations } from './translations.ts';
@@ -35,6 +40,8 @@ export const USER_MAP_START = 0x1_0000;
 export const STACK_GUARD_BYTES = 1024 * 1024;
 /** As vm.max_map_count. */
 export const MAX_AREAS = 65530;
+
+const nothing = sharedConstant('no auxiliary vector', new Uint8Array(0));
 
 export class AddressSpace {
   readonly root: number;
@@ -50,6 +57,8 @@ export class AddressSpace {
   argumentsEnd = 0;
   environmentStart = 0;
   environmentEnd = 0;
+  /** The auxiliary vector that the program was given. Never changed in place. */
+  auxiliary: Uint8Array = nothing;
   /** mlockall(MCL_FUTURE) */
   lockFuture = false;
   /** Pages present, for statistics. */
@@ -196,13 +205,18 @@ export class AddressSpace {
     for (const area of this.areas.splice(first, count)) area.releaseBacking(kernel);
   }
 
-  /** mlock and munlock of [start, end), which is covered. */
-  setLocked(start: number, end: number, locked: boolean): void {
+  /** Changes what is said of the areas of [start, end): mlock, madvise. */
+  mark(start: number, end: number, change: (area: Area) => void): void {
     this.split(start);
     this.split(end);
     for (let index = this.indexFor(start); index < this.areas.length && this.areas[index].start < end; index++)
-      this.areas[index].locked = locked;
+      change(this.areas[index]);
     this.joinAround(start, end);
+  }
+  setLocked(start: number, end: number, locked: boolean): void {
+    this.mark(start, end, (area) => {
+      area.locked = locked;
+    });
   }
 
   /**
@@ -264,7 +278,7 @@ export class AddressSpace {
         full = true;
         return;
       }
-      writeEntry(memory, target, memory.read32(entry), memory.read32(entry + 4));
+      writeEntry(memory, target, lowOf(memory, entry), highOf(memory, entry));
       if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
     });
     stale.drop(kernel, this);
@@ -272,7 +286,7 @@ export class AddressSpace {
       // Put back what went over, so that nothing is lost.
       forEachPresent(memory, this.root, destination, destination + moved, (entry, address) => {
         const source = findEntry(memory, this.root, start + (address - destination));
-        writeEntry(memory, source, memory.read32(entry), memory.read32(entry + 4));
+        writeEntry(memory, source, lowOf(memory, entry), highOf(memory, entry));
         writeEntry(memory, entry, 0, 0);
       });
       this.unmap(kernel, destination, destination + newLength);
@@ -287,11 +301,16 @@ export class AddressSpace {
     const { memory } = kernel.machine;
     this.collectDirty(kernel, null, start, end);
     const stale = new StaleTranslations();
-    forEachPresent(memory, this.root, start, end, (entry, address) => {
-      kernel.frames.release(entryFrame(memory.read32(entry)));
+    const drop = (entry: number, address: number): void => {
+      kernel.frames.release(entryFrame(lowOf(memory, entry)));
       if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
       this.residentPages--;
-    });
+    };
+    // By areas: between them there is nothing, and an address space is large.
+    for (let index = this.indexFor(start); index < this.areas.length && this.areas[index].start < end; index++) {
+      const area = this.areas[index];
+      forEachPresent(memory, this.root, Math.max(start, area.start), Math.min(end, area.end), drop);
+    }
     stale.drop(kernel, this);
   }
 
@@ -304,37 +323,10 @@ export class AddressSpace {
       const { file, sharedFile } = area.backing;
       if (file === null || !sharedFile || (pages !== null && file.cachedPages !== pages)) continue;
       forEachPresent(memory, this.root, Math.max(start, area.start), Math.min(end, area.end), (entry, address) => {
-        const low = memory.read32(entry);
+        const low = lowOf(memory, entry);
         if ((low & PageFlag.dirty) === 0) return;
         file.noteDirty?.(area.backingPage(address));
-        if (replaceEntry(memory, entry, low & ~PageFlag.dirty, memory.read32(entry + 4))) stale.note(address);
-      });
-    }
-    stale.drop(kernel, this);
-  }
-
-  /** A file has become shorter: its pages from `firstPage` on go, private copies as well. */
-  dropFilePages(kernel: Kernel, pages: object, firstPage: number): void {
-    for (const area of this.areas) {
-      if (area.backing.file?.cachedPages !== pages) continue;
-      const from = area.start + firstPage * FRAME_BYTES - area.backing.fileOffset;
-      if (from < area.end) this.dropPages(kernel, Math.max(area.start, from), area.end);
-    }
-  }
-
-  /** Takes pages of a file out that can be read again: those of private areas that are no copies. */
-  dropCleanPages(kernel: Kernel, pages: object): void {
-    const { memory } = kernel.machine;
-    const stale = new StaleTranslations();
-    for (const area of this.areas) {
-      const { file } = area.backing;
-      if (file?.cachedPages !== pages || area.isShared) continue;
-      forEachPresent(memory, this.root, area.start, area.end, (entry, address) => {
-        const frame = entryFrame(memory.read32(entry));
-        if (frame !== file.residentFrame?.(area.backingPage(address))) return;
-        if (replaceEntry(memory, entry, 0, 0)) stale.note(address);
-        kernel.frames.release(frame);
-        this.residentPages--;
+        if (replaceEntry(memory, entry, low & ~PageFlag.dirty, highOf(memory, entry))) stale.note(address);
       });
     }
     stale.drop(kernel, this);
@@ -377,7 +369,7 @@ export class AddressSpace {
   private applyProtection(kernel: Kernel, area: Area, stale: StaleTranslations): void {
     const { memory } = kernel.machine;
     forEachPresent(memory, this.root, area.start, area.end, (entry, address) => {
-      const low = memory.read32(entry);
+      const low = lowOf(memory, entry);
       const frame = entryFrame(low);
       const writable =
         (area.protection & Protection.write) !== 0 && (area.isShared || kernel.frames.users(frame) === 1);
@@ -399,7 +391,7 @@ export class AddressSpace {
       if (populate(kernel, task, this, at, 1, true) !== 0) return false;
       const within = at % FRAME_BYTES;
       const count = Math.min(bytes.length - done, FRAME_BYTES - within);
-      const frame = entryFrame(memory.read32(findEntry(memory, this.root, at - within)));
+      const frame = entryFrame(lowOf(memory, findEntry(memory, this.root, at - within)));
       memory.writeBytes(frame + within, bytes.subarray(done, done + count));
       done += count;
     }
@@ -413,7 +405,7 @@ export class AddressSpace {
       const at = address + done;
       const within = at % FRAME_BYTES;
       const entry = findEntry(memory, this.root, at - within);
-      const low = entry === 0 ? 0 : memory.read32(entry);
+      const low = entry === 0 ? 0 : lowOf(memory, entry);
       if ((low & PageFlag.present) === 0) return done;
       const count = Math.min(target.length - done, FRAME_BYTES - within);
       const source = entryFrame(low) + within;
@@ -428,7 +420,13 @@ export class AddressSpace {
     const { memory } = kernel.machine;
     const copy = AddressSpace.create(kernel);
     if (copy === null) return null;
-    for (const area of this.areas) copy.areas.push(area.part(area.start, area.end));
+    const inherited = this.areas.filter((area) => !area.notForChildren);
+    for (const area of inherited) {
+      const part = area.part(area.start, area.end);
+      // mlock(2): locks are not inherited.
+      part.locked = false;
+      copy.areas.push(part);
+    }
     copy.mapTop = this.mapTop;
     copy.programBreakStart = this.programBreakStart;
     copy.programBreak = this.programBreak;
@@ -436,36 +434,40 @@ export class AddressSpace {
     copy.argumentsEnd = this.argumentsEnd;
     copy.environmentStart = this.environmentStart;
     copy.environmentEnd = this.environmentEnd;
+    copy.auxiliary = this.auxiliary;
     const stale = new StaleTranslations();
     let full = false;
-    for (const area of this.areas) {
-      forEachPresent(memory, this.root, area.start, area.end, (entry, address) => {
-        const low = memory.read32(entry);
-        const frame = entryFrame(low);
-        const target = full ? 0 : ensureEntry(memory, kernel.frames, copy.root, address);
-        if (target === 0) {
-          full = true;
-          return;
-        }
-        if (!kernel.frames.canRetain(frame)) {
-          const own = kernel.frames.allocate();
-          if (own === 0) {
-            full = true;
-            return;
-          }
-          memory.writeBytes(own, memory.bytes.subarray(frame, frame + FRAME_BYTES));
-          writeEntry(memory, target, own | (low & 0xfff), memory.read32(entry + 4));
-          copy.residentPages++;
-          return;
-        }
-        kernel.frames.retain(frame);
-        const shared = area.isShared ? low : low & ~PageFlag.writable;
-        const high = memory.read32(entry + 4);
-        if (shared !== low && replaceEntry(memory, entry, shared, high)) stale.note(address);
-        writeEntry(memory, target, shared, high);
-        copy.residentPages++;
-      });
-    }
+    // The copy's table for the 2 MiB that were visited last.
+    let tableStart = -1;
+    let table = 0;
+    const share = (isShared: boolean, entry: number, address: number): void => {
+      if (full) return;
+      const within = address % TABLE_BYTES;
+      if (address - within !== tableStart) {
+        tableStart = address - within;
+        table = ensureEntry(memory, kernel.frames, copy.root, tableStart);
+      }
+      const low = lowOf(memory, entry);
+      const high = highOf(memory, entry);
+      const frame = entryFrame(low);
+      const own = table === 0 ? 0 : kernel.frames.tryRetain(frame) ? frame : copyOfFrame(memory, kernel.frames, frame);
+      if (own === 0) {
+        full = true;
+        return;
+      }
+      const target = table + (within / FRAME_BYTES) * 8;
+      copy.residentPages++;
+      if (own !== frame) {
+        writeEntry(memory, target, own | (low & 0xfff), high);
+        return;
+      }
+      const shared = isShared ? low : low & ~PageFlag.writable;
+      if (shared !== low && replaceEntry(memory, entry, shared, high)) stale.note(address);
+      writeEntry(memory, target, shared, high);
+    };
+    for (const { start, end, isShared, wipedForChildren } of inherited)
+      if (!wipedForChildren)
+        forEachPresent(memory, this.root, start, end, (entry, address) => share(isShared, entry, address));
     stale.drop(kernel, this);
     if (full) {
       copy.destroy(kernel);
@@ -481,8 +483,18 @@ export class AddressSpace {
 
   private destroy(kernel: Kernel): void {
     assert(kernel.loadedAddressSpace !== this, 'a loaded address space is freed');
-    this.unmap(kernel, 0, USER_MAP_END + FRAME_BYTES);
-    freeTables(kernel.machine.memory, kernel.frames, this.root);
+    const { memory } = kernel.machine;
+    this.collectDirty(kernel, null);
+    // The tables go with their entries, and nobody holds translations: only the frames are given up one by one.
+    for (const area of this.areas) {
+      forEachPresent(memory, this.root, area.start, area.end, (entry) =>
+        kernel.frames.release(entryFrame(lowOf(memory, entry))),
+      );
+      area.releaseBacking(kernel);
+    }
+    this.areas = [];
+    this.residentPages = 0;
+    freeTables(memory, kernel.frames, this.root);
   }
 }
-registerClass('AddressSpace', 2, AddressSpace);
+registerClass('AddressSpace', 3, AddressSpace);

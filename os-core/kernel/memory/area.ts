@@ -67,6 +67,9 @@ export class Area {
   growsDown = false;
   /** mlock(2) */
   locked = false;
+  /** madvise(2): MADV_DONTFORK, a child does not get it; MADV_WIPEONFORK, a child finds zeroes. */
+  notForChildren = false;
+  wipedForChildren = false;
   /** It was writable at some time: what it holds need not be what its file holds. */
   wasWritable: boolean;
 
@@ -122,6 +125,8 @@ export class Area {
     part.wasWritable = this.wasWritable;
     part.growsDown = this.growsDown;
     part.locked = this.locked;
+    part.notForChildren = this.notForChildren;
+    part.wipedForChildren = this.wipedForChildren;
     part.retainBacking();
     return part;
   }
@@ -133,10 +138,12 @@ export class Area {
       this.protection === next.protection &&
       this.label === next.label &&
       this.locked === next.locked &&
+      this.notForChildren === next.notForChildren &&
+      this.wipedForChildren === next.wipedForChildren &&
       !next.growsDown &&
       this.isAnonymous &&
       next.isAnonymous
     );
   }
 }
-registerClass('Area', 3, Area);
+registerClass('Area', 4, Area);

@@ -120,34 +120,38 @@ export class FrameAllocator {
     return 0;
   }
 
+  // The messages name no address: to compose one costs more than the check, at every call.
   private frameOf(address: number): number {
-    const frame = Math.floor(address / FRAME_BYTES);
-    assert(address % FRAME_BYTES === 0 && frame < this.frameCount, `${address} is not the address of a frame`);
+    const frame = address >>> FRAME_SHIFT;
+    assert(frame * FRAME_BYTES === address && frame < this.frameCount, 'not the address of a frame');
     return frame;
   }
 
   /** One more user of a frame. */
   retain(address: number): void {
     const frame = this.frameOf(address);
-    assert(
-      this.references[frame] > 0 && this.references[frame] < 0xffff,
-      `frame ${address} is free or has too many users`,
-    );
-    this.references[frame]++;
+    const users = this.references[frame];
+    assert(users > 0 && users < 0xffff, 'a frame is free or has too many users');
+    this.references[frame] = users + 1;
   }
   /** One user less; the last one frees the frame. A frame that is free already is a double free: asserted. */
   release(address: number): void {
     const frame = this.frameOf(address);
-    assert(this.references[frame] > 0, `double free of frame 0x${address.toString(16)}`);
+    assert(this.references[frame] > 0, 'double free of a frame');
     if (--this.references[frame] === 0) this.setFree(frame);
   }
   /** Users of a frame; 0 if it is free or not ours. */
   users(address: number): number {
     return this.references[this.frameOf(address)];
   }
-  /** True if another user can be counted (fork copies the page instead when not). */
-  canRetain(address: number): boolean {
-    return this.references[this.frameOf(address)] < 0xfff0;
+  /** One more user, unless the count is full: false then (the page is copied instead). */
+  tryRetain(address: number): boolean {
+    const frame = this.frameOf(address);
+    const users = this.references[frame];
+    assert(users > 0, 'a free frame is shared');
+    if (users >= 0xfff0) return false;
+    this.references[frame] = users + 1;
+    return true;
   }
 }
 registerClass('FrameAllocator', 1, FrameAllocator);

@@ -5,7 +5,8 @@
 //                                a read brings in what of its neighbourhood is in RAM as well ("fault-around")
 //   read-only   ─► first write   the only user: becomes writable     several users: gets a copy
 //
-//   fault-around:  |. . . .|. p p p p F p p p . . p p p . p|. . . .|      F faulting, p in RAM, aligned window of 16 pages
+//   fault-around:  |. . . .|. p p p p F p p p . . p p p . p|. . . .|      F faulting, p in RAM, aligned window of 16 pages;
+//                  a program's image lies in RAM as a whole, its window is what one page table covers
 //
 // Executable pages are entered as accessed, so that nothing needs to be written when they are first run; other neighbours are
 // entered as not accessed: the processor does not cache such entries, and replacing one needs no INVLPG (translations.ts).
@@ -18,7 +19,16 @@ import type { AddressSpace } from './address-space.ts';
 import { type Area, Protection } from './area.ts';
 import { FRAME_BYTES } from './frames.ts';
 import { endLargest } from './out-of-memory.ts';
-import { allocateZeroed, ensureEntry, entryFrame, findEntry, PageFlag } from './page-tables.ts';
+import {
+  allocateZeroed,
+  copyOfFrame,
+  ensureEntry,
+  entryFrame,
+  findEntry,
+  lowOf,
+  PageFlag,
+  TABLE_BYTES,
+} from './page-tables.ts';
 import { highOfEntry, lowOfEntry, replaceEntry } from './translations.ts';
 
 /** pageFault: the page lies beyond the end of the file (SIGBUS). */
@@ -63,7 +73,7 @@ function attempt(
   const page = address - (address % FRAME_BYTES);
   const entry = ensureEntry(memory, kernel.frames, space.root, page);
   if (entry === 0) return -Errno.ENOMEM;
-  const low = memory.read32(entry);
+  const low = lowOf(memory, entry);
   if ((low & PageFlag.present) === 0) {
     const result = bringIn(kernel, task, space, area, page, entry, writing);
     if (result === 0) task.process.minorFaults++;
@@ -92,14 +102,13 @@ function enterPage(
 /** The first write to a page that is there read-only. */
 function makeWritable(kernel: Kernel, space: AddressSpace, area: Area, page: number, entry: number): number {
   const { memory } = kernel.machine;
-  const frame = entryFrame(memory.read32(entry));
+  const frame = entryFrame(lowOf(memory, entry));
   const written = PageFlag.accessed | PageFlag.dirty;
   if (area.isShared || kernel.frames.users(frame) === 1) {
     enterPage(kernel, space, entry, page, frame, area.protection, true, written);
   } else {
-    const copy = kernel.frames.allocate();
+    const copy = copyOfFrame(memory, kernel.frames, frame);
     if (copy === 0) return -Errno.ENOMEM;
-    memory.writeBytes(copy, memory.bytes.subarray(frame, frame + FRAME_BYTES));
     enterPage(kernel, space, entry, page, copy, area.protection, true, written);
     kernel.frames.release(frame);
   }
@@ -134,17 +143,24 @@ function bringIn(
     if (area.isShared) {
       // Whether it is written is read from the D bit.
       kernel.frames.retain(frame);
-    } else if (!writing && residentFrame(kernel, area, page) !== 0) {
-      const start = page - (page % FAULT_AROUND_BYTES);
-      mapResident(kernel, space, area, start, start + FAULT_AROUND_BYTES);
-      return 0;
     } else {
-      frame = allocateZeroed(memory, kernel.frames);
-      if (frame === 0) return -Errno.ENOMEM;
-      const result = readPage(kernel, task, area, page, frame);
-      if (result !== 0) {
-        kernel.frames.release(frame);
-        return result;
+      const resident = residentFrame(area, page);
+      if (resident !== 0 && !writing) {
+        const window = area.backing.file.allInMemory === true ? TABLE_BYTES : FAULT_AROUND_BYTES;
+        const start = page - (page % window);
+        mapResident(kernel, space, area, start, start + window);
+        // Unless a frame has all the users that can be counted: then the page is copied.
+        if ((lowOf(memory, entry) & PageFlag.present) !== 0) return 0;
+      }
+      if (resident !== 0) {
+        frame = copyOfFrame(memory, kernel.frames, resident);
+      } else {
+        frame = allocateZeroed(memory, kernel.frames);
+        const result = frame === 0 ? -Errno.ENOMEM : readPage(kernel, task, area, page, frame);
+        if (result !== 0) {
+          if (frame !== 0) kernel.frames.release(frame);
+          return result;
+        }
       }
     }
   }
@@ -160,27 +176,36 @@ const fileBytesOf = (area: Area, page: number): number =>
   Math.min(FRAME_BYTES, Math.max(0, area.backing.fileBytes - (page - area.start)));
 
 /** The frame in RAM that is exactly this page of a private file area, 0 if there is none. */
-function residentFrame(kernel: Kernel, area: Area, page: number): number {
-  if (fileBytesOf(area, page) !== FRAME_BYTES) return 0;
-  const frame = area.backing.file?.residentFrame?.(area.backingPage(page)) ?? 0;
-  return frame !== 0 && kernel.frames.canRetain(frame) ? frame : 0;
-}
+const residentFrame = (area: Area, page: number): number =>
+  fileBytesOf(area, page) === FRAME_BYTES ? (area.backing.file?.residentFrame?.(area.backingPage(page)) ?? 0) : 0;
 
 /** Enters what is in RAM of [start, end) and of a private file area, read-only. Pages for which there is no table are left to later faults. */
 export function mapResident(kernel: Kernel, space: AddressSpace, area: Area, start: number, end: number): void {
-  if (area.backing.file?.residentFrame === undefined || area.protection === Protection.none) return;
+  const { file, fileBytes } = area.backing;
+  if (file?.residentFrame === undefined || area.protection === Protection.none) return;
   const { memory } = kernel.machine;
   const use = (area.protection & Protection.execute) !== 0 ? PageFlag.accessed : 0;
-  const last = Math.min(end, area.end);
-  for (let page = Math.max(start, area.start); page < last; page += FRAME_BYTES) {
+  const high = highOfEntry(area.protection);
+  const wholePages = fileBytes - (fileBytes % FRAME_BYTES);
+  const last = Math.min(end, area.end, fileBytes === Infinity ? area.end : area.start + wholePages);
+  for (let page = Math.max(start, area.start); page < last; ) {
+    // As far as one table reaches: what is absent in it was never cached, so entries are just written.
     const entry = ensureEntry(memory, kernel.frames, space.root, page);
     if (entry === 0) return;
-    if ((memory.read32(entry) & PageFlag.present) !== 0) continue;
-    const frame = residentFrame(kernel, area, page);
-    if (frame === 0) continue;
-    kernel.frames.retain(frame);
-    enterPage(kernel, space, entry, page, frame, area.protection, false, use);
-    space.residentPages++;
+    const count = Math.min(last - page, TABLE_BYTES - (page % TABLE_BYTES)) / FRAME_BYTES;
+    const filePage = area.backingPage(page);
+    const { words32 } = memory;
+    let word = entry >>> 2;
+    for (let n = 0; n < count; n++, word += 2) {
+      if ((words32[word] & PageFlag.present) !== 0) continue;
+      const frame = file.residentFrame(filePage + n);
+      if (frame === 0 || !kernel.frames.tryRetain(frame)) continue;
+      words32[word] = lowOfEntry(frame, area.protection, false, use);
+      words32[word + 1] = high;
+      space.residentPages++;
+    }
+    memory.noteWrite(entry, count * 8);
+    page += count * FRAME_BYTES;
   }
 }
 
@@ -211,7 +236,7 @@ export function populate(
   const enough = PageFlag.present | PageFlag.user | (writing ? PageFlag.writable : 0);
   for (let page = first; page < address + length; page += FRAME_BYTES) {
     const entry = findEntry(memory, space.root, page);
-    const low = entry === 0 ? 0 : memory.read32(entry);
+    const low = entry === 0 ? 0 : lowOf(memory, entry);
     if ((low & enough) === enough) continue;
     const result = pageFault(kernel, task, space, page, writing, false);
     if (result !== 0) return result === PENDING ? PENDING : -Errno.EFAULT;

@@ -24,7 +24,14 @@ const ADDRESS_MASK = 0xffff_f000;
 /** Bytes that one entry of a level covers, from the PML4 down. */
 const COVERAGE = [2 ** 39, 2 ** 30, 2 ** 21, 2 ** 12] as const;
 
-const indexAt = (virtualAddress: number, level: number): number => Math.floor(virtualAddress / COVERAGE[level]) % 512;
+/** What one last-level table covers. */
+export const TABLE_BYTES = COVERAGE[2];
+
+/** Index into the table of a level for an address given by its halves. */
+const indexAt = (high: number, low: number, level: number): number =>
+  (level === 0 ? high >>> 7 : level === 1 ? (high << 2) | (low >>> 30) : level === 2 ? low >>> 21 : low >>> 12) & 511;
+
+const upperHalf = (virtualAddress: number): number => Math.floor(virtualAddress / 0x1_0000_0000);
 
 export const entryFrame = (low: number): number => (low & ADDRESS_MASK) >>> 0;
 
@@ -35,15 +42,25 @@ export function allocateZeroed(memory: PhysicalMemory, frames: FrameAllocator): 
   return frame;
 }
 
+/** A frame with the contents of another, or 0 when RAM is full. */
+export function copyOfFrame(memory: PhysicalMemory, frames: FrameAllocator, original: number): number {
+  const copy = frames.allocate();
+  if (copy !== 0) memory.writeBytes(copy, memory.bytes.subarray(original, original + FRAME_BYTES));
+  return copy;
+}
+
 /** Physical address of the last-level entry for a user address, 0 if a table is missing on the way. */
 export function findEntry(memory: PhysicalMemory, root: number, virtualAddress: number): number {
+  const words = memory.words32;
+  const high = upperHalf(virtualAddress);
+  const low = virtualAddress | 0;
   let table = root;
   for (let level = 0; level < 3; level++) {
-    const low = memory.read32(table + indexAt(virtualAddress, level) * 8);
-    if ((low & PageFlag.present) === 0) return 0;
-    table = entryFrame(low);
+    const entry = words[(table >>> 2) + indexAt(high, low, level) * 2];
+    if ((entry & PageFlag.present) === 0) return 0;
+    table = entryFrame(entry);
   }
-  return table + indexAt(virtualAddress, 3) * 8;
+  return table + indexAt(high, low, 3) * 8;
 }
 
 /** As findEntry, making the tables that are missing. 0 when RAM is full. */
@@ -53,27 +70,36 @@ export function ensureEntry(
   root: number,
   virtualAddress: number,
 ): number {
+  const words = memory.words32;
+  const high = upperHalf(virtualAddress);
+  const low = virtualAddress | 0;
   let table = root;
   for (let level = 0; level < 3; level++) {
-    const entry = table + indexAt(virtualAddress, level) * 8;
-    const low = memory.read32(entry);
-    if ((low & PageFlag.present) !== 0) {
-      table = entryFrame(low);
+    const index = indexAt(high, low, level);
+    const entry = words[(table >>> 2) + index * 2];
+    if ((entry & PageFlag.present) !== 0) {
+      table = entryFrame(entry);
       continue;
     }
     const next = allocateZeroed(memory, frames);
     if (next === 0) return 0;
-    memory.write32(entry, next | PageFlag.present | PageFlag.writable | PageFlag.user | PageFlag.accessed);
-    memory.write32(entry + 4, 0);
+    const use = PageFlag.present | PageFlag.writable | PageFlag.user | PageFlag.accessed;
+    writeEntry(memory, table + index * 8, next | use, 0);
     table = next;
   }
-  return table + indexAt(virtualAddress, 3) * 8;
+  return table + indexAt(high, low, 3) * 8;
 }
 
+/** The address of an entry is below 4 GiB and in RAM: it comes from the walkers above. */
 export function writeEntry(memory: PhysicalMemory, entry: number, low: number, high: number): void {
-  memory.write32(entry, low);
-  memory.write32(entry + 4, high);
+  const word = entry >>> 2;
+  memory.words32[word] = low;
+  memory.words32[word + 1] = high;
+  memory.noteWrite(entry, 8);
 }
+/** The halves of an entry, as signed words. */
+export const lowOf = (memory: PhysicalMemory, entry: number): number => memory.words32[entry >>> 2];
+export const highOf = (memory: PhysicalMemory, entry: number): number => memory.words32[(entry >>> 2) + 1];
 
 /** Calls visit(entry address, virtual address) for each present page in [start, end), skipping missing tables in one step each. */
 export function forEachPresent(
@@ -83,24 +109,29 @@ export function forEachPresent(
   end: number,
   visit: (entry: number, virtualAddress: number) => void,
 ): void {
+  const words = memory.words32;
   for (let address = start; address < end; ) {
+    const high = upperHalf(address);
+    const low = address | 0;
     let table = root;
     let level = 0;
     for (; level < 3; level++) {
-      const low = memory.read32(table + indexAt(address, level) * 8);
-      if ((low & PageFlag.present) === 0) break;
-      table = entryFrame(low);
+      const entry = words[(table >>> 2) + indexAt(high, low, level) * 2];
+      if ((entry & PageFlag.present) === 0) break;
+      table = entryFrame(entry);
     }
     if (level < 3) {
       address = (Math.floor(address / COVERAGE[level]) + 1) * COVERAGE[level];
       continue;
     }
-    // All that this table covers of the range.
-    const tableEnd = Math.min(end, (Math.floor(address / COVERAGE[2]) + 1) * COVERAGE[2]);
-    for (; address < tableEnd; address += FRAME_BYTES) {
-      const entry = table + indexAt(address, 3) * 8;
-      if ((memory.read32(entry) & PageFlag.present) !== 0) visit(entry, address);
-    }
+    // All that this table covers of the range. Only what is present costs the address, a number beyond 32 bits.
+    const first = indexAt(high, low, 3);
+    const count = Math.min(512 - first, Math.ceil((end - address) / FRAME_BYTES));
+    const firstEntry = table + first * 8;
+    for (let n = 0; n < count; n++)
+      if ((words[(firstEntry >>> 2) + n * 2] & PageFlag.present) !== 0)
+        visit(firstEntry + n * 8, address + n * FRAME_BYTES);
+    address += count * FRAME_BYTES;
   }
 }
 
@@ -109,7 +140,7 @@ export function freeTables(memory: PhysicalMemory, frames: FrameAllocator, root:
   const free = (table: number, level: number, entries: number): void => {
     if (level < 3)
       for (let index = 0; index < entries; index++) {
-        const low = memory.read32(table + index * 8);
+        const low = memory.words32[(table >>> 2) + index * 2];
         if ((low & PageFlag.present) !== 0) free(entryFrame(low), level + 1, 512);
       }
     frames.release(table);

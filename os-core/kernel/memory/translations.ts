@@ -10,7 +10,7 @@ import type { PhysicalMemory } from '../../../devices/base/physical-memory.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from './address-space.ts';
 import { Protection } from './area.ts';
-import { entryFrame, PageFlag, writeEntry } from './page-tables.ts';
+import { entryFrame, highOf, lowOf, PageFlag, writeEntry } from './page-tables.ts';
 
 /** From here on one CR3 write is cheaper than an INVLPG for each page. */
 const MOST_PAGES_ONE_BY_ONE = 16;
@@ -26,8 +26,8 @@ export const highOfEntry = (protection: number): number =>
 
 /** Writes an entry. True if the processor may hold what was there and that allows what the new entry does not. */
 export function replaceEntry(memory: PhysicalMemory, entry: number, low: number, high: number): boolean {
-  const oldLow = memory.read32(entry);
-  const oldHigh = memory.read32(entry + 4);
+  const oldLow = lowOf(memory, entry);
+  const oldHigh = highOf(memory, entry);
   writeEntry(memory, entry, low, high);
   const used = PageFlag.present | PageFlag.accessed;
   if ((oldLow & used) !== used) return false;

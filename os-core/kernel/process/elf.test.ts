@@ -38,6 +38,23 @@ it('E26: each header lie is refused with its reason', () => {
   }
 });
 
+it('E26: program headers may lie at the end of the file', () => {
+  const system = createTestSystem();
+  const file = elfOf(exitThree);
+  const moved = new Uint8Array(file.length + 3 + 112);
+  moved.set(file);
+  // Not aligned to anything: they are only read.
+  moved.set(file.subarray(64, 64 + 112), file.length + 3);
+  moved.fill(0xee, 64, 64 + 112);
+  new DataView(moved.buffer).setUint32(32, file.length + 3, true);
+  const process = system.start(moved, { file: true });
+  system.runUntil(() => process.state !== 'alive');
+  expect(process.exitStatus).toBe(3 << 8);
+  expect(parseElf(moved.subarray(0, 4096), moved.length)).toMatch(/not read/);
+  new DataView(moved.buffer).setUint32(32, file.length + 4, true);
+  expect(parseElf(moved, moved.length)).toMatch(/outside the file/);
+});
+
 /** A third program header: PT_INTERP with a path behind the headers. */
 function nameLoader(file: Uint8Array, path: string): void {
   const view = new DataView(file.buffer);

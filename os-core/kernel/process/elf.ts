@@ -4,15 +4,17 @@
 //   54 e_phentsize 56  56 e_phnum
 //   program header: p_type 0, p_flags 4, p_offset 8, p_vaddr 16, p_paddr 24, p_filesz 32, p_memsz 40, p_align 48
 //
-// parseElf only looks at the first MAX_HEADER_BYTES and gives a plan of segments that are in bounds, ordered and do not overlap,
-// or one line that says what is wrong.
+// The program headers may lie anywhere in the file (patchelf moves them to its end). parseElf gives a plan of segments that are in bounds,
+// ordered and do not overlap, or one line that says what is wrong.
 
 import { USER_MAP_END, USER_MAP_START } from '../memory/address-space.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
 
+/** What exec looks at first of any file. */
 export const MAX_HEADER_BYTES = 4096;
-/** Bound on program headers: they lie in the first page. */
-const MAX_PROGRAM_HEADERS = 64;
+const PROGRAM_HEADER_BYTES = 56;
+/** As Linux: they fit into a page. */
+const MAX_PROGRAM_HEADERS = Math.floor(FRAME_BYTES / PROGRAM_HEADER_BYTES);
 /** PATH_MAX, as Linux. */
 const MAX_INTERPRETER_BYTES = 4096;
 
@@ -46,8 +48,11 @@ export interface ElfPlan {
   readonly interpreter: { readonly fileOffset: number; readonly bytes: number } | null;
 }
 
-/** `header`: the first bytes of the file (up to MAX_HEADER_BYTES); `fileBytes`: its size. The plan, or why there is none. */
-export function parseElf(header: Uint8Array, fileBytes: number): ElfPlan | string {
+/** Where the program headers lie, or why the file is no program. `header`: the first bytes of the file; `fileBytes`: its size. */
+export function programHeadersOf(
+  header: Uint8Array,
+  fileBytes: number,
+): { readonly offset: number; readonly bytes: number } | string {
   if (header.length < 64) return 'shorter than an ELF header';
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   if (view.getUint32(0, false) !== 0x7f45_4c46) return 'no ELF magic';
@@ -57,20 +62,37 @@ export function parseElf(header: Uint8Array, fileBytes: number): ElfPlan | strin
   const type = view.getUint16(16, true);
   if (type !== ElfType.executable && type !== ElfType.shared) return `ELF type ${type} is no program`;
   if (view.getUint16(18, true) !== 62) return 'not for x86-64';
-  if (view.getUint16(54, true) !== 56) return 'odd program header size';
+  if (view.getUint16(54, true) !== PROGRAM_HEADER_BYTES) return 'odd program header size';
   const count = view.getUint16(56, true);
   if (count === 0 || count > MAX_PROGRAM_HEADERS) return `${count} program headers`;
-  const number = (at: number): number => view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
-  const tableOffset = number(32);
-  if (tableOffset < 64 || tableOffset % 8 !== 0 || tableOffset + count * 56 > header.length)
-    return 'program headers lie outside the first page';
+  const offset = wordAt(view, 32);
+  const bytes = count * PROGRAM_HEADER_BYTES;
+  if (offset < 64 || offset + bytes > fileBytes) return 'program headers lie outside the file';
+  return { offset, bytes };
+}
+
+const wordAt = (view: DataView, at: number): number =>
+  view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
+
+/** The plan, or why there is none. `table`: the program headers, where programHeadersOf says. */
+export function parseElf(header: Uint8Array, fileBytes: number, table?: Uint8Array): ElfPlan | string {
+  const place = programHeadersOf(header, fileBytes);
+  if (typeof place === 'string') return place;
+  const { offset: tableOffset, bytes: tableBytes } = place;
+  const programHeaderTable = table ?? header.subarray(tableOffset, tableOffset + tableBytes);
+  if (programHeaderTable.length !== tableBytes) return 'program headers were not read';
+  const count = tableBytes / PROGRAM_HEADER_BYTES;
+  const elf = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  const type = elf.getUint16(16, true);
+  const view = new DataView(programHeaderTable.buffer, programHeaderTable.byteOffset, tableBytes);
+  const number = (at: number): number => wordAt(view, at);
 
   const segments: ElfSegment[] = [];
   let alignment = FRAME_BYTES;
   let programHeaders = 0;
   let interpreter: ElfPlan['interpreter'] = null;
   for (let index = 0; index < count; index++) {
-    const at = tableOffset + index * 56;
+    const at = index * PROGRAM_HEADER_BYTES;
     const kind = view.getUint32(at, true);
     if (kind === SegmentType.interpreter) {
       if (interpreter !== null) return 'more than one PT_INTERP';
@@ -114,17 +136,17 @@ export function parseElf(header: Uint8Array, fileBytes: number): ElfPlan | strin
   if (first === undefined || last === undefined) return 'no loadable segment';
   const start = pageFloor(first.virtualAddress);
   if (type === ElfType.executable && start < USER_MAP_START) return 'a segment lies below the lowest user address';
-  const entry = number(24);
+  const entry = wordAt(elf, 24);
   const entrySegment = segments.find((s) => entry >= s.virtualAddress && entry < s.virtualAddress + s.memoryBytes);
   if (entrySegment === undefined || (entrySegment.protection & 4) === 0) return 'the entry point is not in code';
   if (programHeaders === 0) {
     const holder = segments.find(
-      (s) => tableOffset >= s.fileOffset && tableOffset + count * 56 <= s.fileOffset + s.fileBytes,
+      (s) => tableOffset >= s.fileOffset && tableOffset + tableBytes <= s.fileOffset + s.fileBytes,
     );
     if (holder !== undefined) programHeaders = tableOffset - holder.fileOffset + holder.virtualAddress;
   } else if (
     !segments.some(
-      (s) => programHeaders >= s.virtualAddress && programHeaders + count * 56 <= s.virtualAddress + s.memoryBytes,
+      (s) => programHeaders >= s.virtualAddress && programHeaders + tableBytes <= s.virtualAddress + s.memoryBytes,
     )
   ) {
     return 'PT_PHDR lies outside the segments';

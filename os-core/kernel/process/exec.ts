@@ -9,6 +9,7 @@
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
+import { Signal } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
 import { AddressSpace, STACK_GUARD_BYTES, USER_MAP_END } from '../memory/address-space.ts';
 import { anonymousBacking, Protection } from '../memory/area.ts';
@@ -16,12 +17,13 @@ import { FRAME_BYTES } from '../memory/frames.ts';
 import { mapResident } from '../memory/page-fault.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { resetRegisters } from '../traps/saved-registers.ts';
-import { type ElfPlan, MAX_HEADER_BYTES, pageCeiling, parseElf } from './elf.ts';
+import { type ElfPlan, MAX_HEADER_BYTES, pageCeiling, parseElf, programHeadersOf } from './elf.ts';
 import { dropAddressSpace, endOtherTasks, releaseVforkParent } from './exit.ts';
 import { continueLoad, discardUnused, ImageLoad, refuse } from './image-loader.ts';
 import { ResourceLimit } from './process.ts';
 import type { ProgramImage } from './program-image.ts';
 import { buildStack, stackBytesNeeded } from './program-stack.ts';
+import { noAlternateStack } from './signal-state.ts';
 import { becomeSystemTask, systemTaskNameOf } from './system-task-door.ts';
 import { type Task, TaskKind } from './task.ts';
 
@@ -161,7 +163,7 @@ function start(kernel: Kernel, task: Task, progress: ExecProgress, image: Progra
     discardUnused(kernel, image);
     return 0;
   }
-  const plan = parseElf(header, image.sizeBytes);
+  const plan = readPlan(kernel, image, header);
   if (typeof plan === 'string') {
     discardUnused(kernel, image);
     return refuse(kernel, task, progress.path, plan, Errno.ENOEXEC);
@@ -183,6 +185,14 @@ function start(kernel: Kernel, task: Task, progress: ExecProgress, image: Progra
 /** The program names a dynamic loader: that is read next. No errno. */
 const NEEDS_LOADER = -0x10001;
 
+function readPlan(kernel: Kernel, image: ProgramImage, header: Uint8Array): ElfPlan | string {
+  const place = programHeadersOf(header, image.sizeBytes);
+  if (typeof place === 'string') return place;
+  const table = new Uint8Array(place.bytes);
+  image.read(kernel, place.offset, table);
+  return parseElf(header, image.sizeBytes, table);
+}
+
 interface LoadedElf {
   readonly image: ProgramImage;
   readonly plan: ElfPlan;
@@ -197,7 +207,7 @@ function startWithLoader(
   image: ProgramImage,
   header: Uint8Array,
 ): number {
-  const parsed = parseElf(header, image.sizeBytes);
+  const parsed = readPlan(kernel, image, header);
   const wrong =
     typeof parsed === 'string'
       ? parsed
@@ -240,9 +250,25 @@ function mapSegments(kernel: Kernel, space: AddressSpace, { image, plan }: Loade
   return true;
 }
 
-/** `bits` random bits as a count of bytes in whole pages. */
-function randomPages(kernel: Kernel, bits: number): number {
-  return (kernel.random.next32() % 2 ** bits) * FRAME_BYTES;
+/** What is random about one program, drawn at once: every draw re-keys the generator. */
+class Randomness {
+  private readonly bytes: Uint8Array = new Uint8Array(32);
+  private readonly view: DataView = new DataView(this.bytes.buffer);
+  private used = 16;
+
+  constructor(kernel: Kernel) {
+    kernel.random.fill(this.bytes);
+  }
+  /** AT_RANDOM */
+  get forProgram(): Uint8Array {
+    return this.bytes.subarray(0, 16);
+  }
+  /** `bits` random bits as a count of bytes in whole pages: four times at most. */
+  pages(bits: number): number {
+    const word = this.view.getUint32(this.used, true);
+    this.used += 4;
+    return (word % 2 ** bits) * FRAME_BYTES;
+  }
 }
 
 /** `loader`: runs first, if the program names one. */
@@ -265,15 +291,16 @@ function startElf(
     if (loader !== null) discardUnused(kernel, loader.image);
     return -errno;
   };
+  const random = new Randomness(kernel);
   let bias = 0;
   if (plan.positionIndependent) {
-    if (image.placement < 0) image.placement = randomPages(kernel, 28);
+    if (image.placement < 0) image.placement = random.pages(28);
     const wanted = PROGRAM_BASE + image.placement;
     bias = Math.floor(wanted / plan.alignment) * plan.alignment - plan.start;
     if (bias + plan.end > USER_MAP_END) return fail(Errno.ENOMEM);
   }
   if (!mapSegments(kernel, space, { image, plan }, bias)) return fail(Errno.ENOMEM);
-  const stackTop = USER_MAP_END - randomPages(kernel, 22);
+  const stackTop = USER_MAP_END - random.pages(22);
   const stackLimit = task.process.limits[ResourceLimit.stack].soft;
   const stackSpace = Math.min(Math.max(pageCeiling(stackLimit), LEAST_STACK_SPACE), MOST_STACK_SPACE);
   const stackFloor = stackTop - stackSpace - STACK_GUARD_BYTES;
@@ -287,16 +314,14 @@ function startElf(
   }
   const vdso = kernel.state.vdso.map(kernel, space);
   if (vdso < 0) return fail(Errno.ENOMEM);
-  space.programBreakStart = plan.end + bias + randomPages(kernel, 13);
+  space.programBreakStart = plan.end + bias + random.pages(13);
   space.programBreak = space.programBreakStart;
 
-  const random = new Uint8Array(16);
-  kernel.random.fill(random);
   const contents = {
     arguments: progress.arguments,
     environment: progress.environment,
     path: encoder.encode(progress.path),
-    random,
+    random: random.forProgram,
     entry: plan.entry + bias,
     loaderBase: loader === null ? 0 : loader.plan.start + loaderBias,
     vdso,
@@ -314,13 +339,14 @@ function startElf(
     return fail(Errno.ENOMEM);
   const stackArea = space.find(stackStart);
   if (stackArea !== null) stackArea.growsDown = true;
-  space.mapTop = stackFloor - randomPages(kernel, 24);
+  space.mapTop = stackFloor - random.pages(24);
   const stack = buildStack(stackTop, contents);
   if (!space.poke(kernel, task, stack.stackPointer, stack.bytes)) return fail(Errno.ENOMEM);
   space.argumentsStart = stack.argumentsStart;
   space.argumentsEnd = stack.argumentsEnd;
   space.environmentStart = stack.environmentStart;
   space.environmentEnd = stack.environmentEnd;
+  space.auxiliary = stack.auxiliary;
 
   commit(kernel, task, progress, image, space);
   task.kind = TaskKind.program;
@@ -345,7 +371,7 @@ function commit(kernel: Kernel, task: Task, progress: ExecProgress, image: Progr
   releaseVforkParent(task);
   process.files?.closeOnExec(kernel);
   process.signals = process.signals.copyForExec();
-  task.signals.alternateStackBytes = 0;
+  task.signals.alternateStack = noAlternateStack;
   task.clearChildTid = 0;
   task.robustListHead = 0;
   process.executablePath = image.path;
@@ -353,6 +379,7 @@ function commit(kernel: Kernel, task: Task, progress: ExecProgress, image: Progr
   process.environment = progress.environment.map((text) => decoder.decode(text));
   process.verifiedBy = image.keyName;
   process.hasExecuted = true;
+  process.exitSignal = Signal.SIGCHLD;
   kernel.state.security.started++;
   process.dumpable = 1;
   // proc(5), /proc/PID/comm: a link to a program of many names shows the name that was called; /proc/self/exe shows the file.

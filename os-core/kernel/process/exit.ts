@@ -133,6 +133,7 @@ function adoptChildren(kernel: Kernel, process: Process): void {
   const first = reaperOf(kernel, process);
   for (const child of process.children) {
     child.parent = first === process ? null : first;
+    child.exitSignal = Signal.SIGCHLD;
     if (child.parent === null) {
       if (child.state === 'zombie') reap(kernel, child);
       continue;

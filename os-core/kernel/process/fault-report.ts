@@ -61,7 +61,7 @@ export function reportFault(kernel: Kernel, task: Task, headline: string): void 
 }
 
 function details(kernel: Kernel, task: Task, space: AddressSpace): string[] {
-  const saved = savedRegistersOf(task);
+  const saved = savedRegistersOf(kernel, task);
   const { memory } = kernel.machine;
   const value = (name: keyof typeof SavedRegister): bigint => memory.read64(saved + SavedRegister[name]);
   const instruction = new Uint8Array(LONGEST_INSTRUCTION);

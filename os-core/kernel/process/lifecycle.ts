@@ -16,6 +16,7 @@ import {
   writeSaved,
 } from '../traps/saved-registers.ts';
 import { ExecProgress } from './exec.ts';
+import { mayHaveAnotherTask } from './limits.ts';
 import { type Credentials, Process, ResourceLimit } from './process.ts';
 import type { ProcessFiles } from './seams.ts';
 import { bitOfSignal } from './signal-state.ts';
@@ -26,6 +27,7 @@ export const CloneFlag = {
   memory: 0x100,
   files: 0x400,
   signalHandlers: 0x800,
+  pidDescriptor: 0x1000,
   vfork: 0x4000,
   parent: 0x8000,
   thread: 0x1_0000,
@@ -33,9 +35,10 @@ export const CloneFlag = {
   parentSetTid: 0x10_0000,
   childClearTid: 0x20_0000,
   childSetTid: 0x100_0000,
-  /** Namespaces, ptrace, pidfd, io: not here. */
-  unsupported:
-    0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000 | 0x1000 | 0x2000,
+  /** Of old; CLONE_PIDFD wants it clear. */
+  detached: 0x40_0000,
+  /** Namespaces: not here. */
+  unsupported: 0x0002_0080 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000,
 } as const;
 
 const encoder = new TextEncoder();
@@ -128,6 +131,10 @@ export interface CloneRequest {
   readonly parentTid: number;
   readonly childTid: number;
   readonly threadLocalStorage: number;
+  /** CLONE_CLEAR_SIGHAND: the child's handlers are set back. */
+  readonly clearsHandlers: boolean;
+  /** CLONE_PIDFD: makes the descriptor, which cannot fail. */
+  readonly descriptorFor: ((child: Process) => void) | null;
 }
 
 /** fork, vfork, clone. The new thread's id, or -errno, or PENDING (vfork). */
@@ -146,11 +153,14 @@ export function cloneTask(kernel: Kernel, task: Task, request: CloneRequest): nu
   const sharesHandlers = (flags & CloneFlag.signalHandlers) !== 0;
   if ((isThread && !sharesHandlers) || (sharesHandlers && !sharesMemory)) return -Errno.EINVAL;
   if (task.kind === TaskKind.systemTask && (sharesMemory || isThread)) return -Errno.EINVAL;
+  const descriptor = (flags & CloneFlag.pidDescriptor) !== 0;
+  if (descriptor && (flags & (CloneFlag.thread | CloneFlag.detached)) !== 0) return -Errno.EINVAL;
   // What must be written is checked before anything is made.
   if ((flags & CloneFlag.parentSetTid) !== 0) {
     const result = kernel.userMemory.prepare(task, request.parentTid, 4, true);
     if (result !== 0) return result;
   }
+  if (!mayHaveAnotherTask(kernel, task.process)) return -Errno.EAGAIN;
   const child = isThread ? makeThread(kernel, task) : makeProcess(kernel, task, request);
   if (typeof child === 'number') return child;
 
@@ -158,8 +168,8 @@ export function cloneTask(kernel: Kernel, task: Task, request: CloneRequest): nu
   const { memory } = kernel.machine;
   kernel.scheduler.saveProcessorState(kernel);
   memory.writeBytes(
-    savedRegistersOf(child),
-    memory.bytes.subarray(savedRegistersOf(task), savedRegistersOf(task) + SAVED_REGISTERS_BYTES),
+    savedRegistersOf(kernel, child),
+    memory.bytes.subarray(savedRegistersOf(kernel, task), savedRegistersOf(kernel, task) + SAVED_REGISTERS_BYTES),
   );
   memory.writeBytes(
     child.kernelStack,
@@ -168,18 +178,16 @@ export function cloneTask(kernel: Kernel, task: Task, request: CloneRequest): nu
   child.fsBaseLow = task.fsBaseLow;
   child.fsBaseHigh = task.fsBaseHigh;
   writeSaved(kernel, child, SavedRegister.rax, 0);
-  memory.fill(savedRegistersOf(child) + SavedRegister.originalRax, 8, 0xff);
+  memory.fill(savedRegistersOf(kernel, child) + SavedRegister.originalRax, 8, 0xff);
   if (request.stack !== 0) writeSaved(kernel, child, SavedRegister.rsp, request.stack);
   if ((flags & CloneFlag.setThreadLocalStorage) !== 0) {
     child.fsBaseLow = request.threadLocalStorage | 0;
     child.fsBaseHigh = Math.floor(request.threadLocalStorage / 0x1_0000_0000) | 0;
   }
   child.signals.blocked = task.signals.blocked;
-  if (!sharesMemory || (flags & CloneFlag.vfork) !== 0) {
-    child.signals.alternateStack = task.signals.alternateStack;
-    child.signals.alternateStackBytes = task.signals.alternateStackBytes;
-  }
+  if (!sharesMemory || (flags & CloneFlag.vfork) !== 0) child.signals.alternateStack = task.signals.alternateStack;
   if ((flags & CloneFlag.childClearTid) !== 0) child.clearChildTid = request.childTid;
+  request.descriptorFor?.(child.process);
   if ((flags & CloneFlag.parentSetTid) !== 0) kernel.userMemory.writeWord32(task, request.parentTid, child.id);
   if ((flags & CloneFlag.childSetTid) !== 0) {
     const word = new Uint8Array(4);
@@ -225,9 +233,10 @@ function makeProcess(kernel: Kernel, task: Task, request: CloneRequest): Task | 
   child.group = process.group;
   child.session = process.session;
   child.controllingTerminal = process.controllingTerminal;
-  child.exitSignal = request.exitSignal;
+  // clone(2), CLONE_PARENT: whoever is told of the parent's end is told of this one's likewise.
+  child.exitSignal = (request.flags & CloneFlag.parent) !== 0 ? process.exitSignal : request.exitSignal;
   child.credentials = process.credentials;
-  child.signals = process.signals.copy();
+  child.signals = request.clearsHandlers ? process.signals.copyWithoutHandlers() : process.signals.copy();
   child.executablePath = process.executablePath;
   child.arguments = process.arguments;
   child.environment = process.environment;

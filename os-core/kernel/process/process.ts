@@ -5,6 +5,7 @@
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
+import { sharedConstant } from '../shared-constants.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import type { ProcessFiles } from './seams.ts';
 import { ProcessSignals } from './signal-state.ts';
@@ -31,6 +32,8 @@ export const waitStatus = {
 
 /** getrlimit numbers; limits are pairs, Infinity = RLIM_INFINITY. */
 export const ResourceLimit = {
+  cpuTime: 0,
+  fileSize: 1,
   data: 2,
   stack: 3,
   core: 4,
@@ -40,6 +43,11 @@ export const ResourceLimit = {
   addressSpace: 9,
 } as const;
 export const RESOURCE_LIMITS = 16;
+export interface Limit {
+  readonly soft: number;
+  readonly hard: number;
+}
+const unlimited: Limit = sharedConstant('unlimited', { soft: Infinity, hard: Infinity });
 
 export class Process {
   /** pid = thread group id. */
@@ -93,10 +101,7 @@ export class Process {
   parentDeathSignal = 0;
   hasExecuted = false;
 
-  limits: { readonly soft: number; readonly hard: number }[] = Array.from({ length: RESOURCE_LIMITS }, () => ({
-    soft: Infinity,
-    hard: Infinity,
-  }));
+  limits: Limit[] = new Array(RESOURCE_LIMITS).fill(unlimited);
   readonly startedNanos: number;
   /** Sums over ended threads; and over waited-for children. In instructions. */
   userInstructions = 0;

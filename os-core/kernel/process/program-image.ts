@@ -65,6 +65,9 @@ export class ProgramImage implements MappableFile {
     this.pages.length = 0;
   }
 
+  get allInMemory(): boolean {
+    return true;
+  }
   residentFrame(pageIndex: number): number {
     return this.pages[pageIndex] ?? 0;
   }

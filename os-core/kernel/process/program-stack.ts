@@ -62,6 +62,8 @@ export interface BuiltStack {
   readonly argumentsEnd: number;
   readonly environmentStart: number;
   readonly environmentEnd: number;
+  /** The auxiliary vector, AT_NULL included, for /proc/PID/auxv. */
+  readonly auxiliary: Uint8Array;
 }
 
 /** Bytes needed, generously. */
@@ -140,6 +142,7 @@ export function buildStack(top: number, contents: StackContents): BuiltStack {
   word(0);
   environment.addresses.forEach(word);
   word(0);
+  const auxiliaryStart = at;
   for (const [type, value] of auxiliary) {
     word(type);
     word(value);
@@ -151,5 +154,6 @@ export function buildStack(top: number, contents: StackContents): BuiltStack {
     argumentsEnd: argumentStrings.end,
     environmentStart: environment.start,
     environmentEnd: environment.end,
+    auxiliary: bytes.slice(auxiliaryStart, at),
   };
 }

@@ -16,7 +16,7 @@ import { type Task, TaskState } from './task.ts';
 export function resumeProgram(kernel: Kernel, task: Task): void {
   const { scheduler } = kernel;
   if (task.call.active && !task.call.interrupted) {
-    runCall(kernel, task, false);
+    runCall(kernel, task);
     return;
   }
   if (task.signals.actionable) {

@@ -26,6 +26,8 @@ export interface MappableFile {
   synchronise?(kernel: Kernel, task: Task): number;
   /** The frame that holds exactly this page of the file, 0 if it is not in RAM: private mappings share it, copy-on-write. */
   residentFrame?(pageIndex: number): number;
+  /** Every page of it is in RAM for as long as it is mapped. */
+  readonly allInMemory?: boolean;
   /** One more / one less mapping refers to this file (keeps an unlinked file's blocks alive). */
   retain(): void;
   release(kernel: Kernel): void;

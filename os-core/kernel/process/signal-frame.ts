@@ -18,7 +18,8 @@ import {
   savedRegistersOf,
   writeSaved,
 } from '../traps/saved-registers.ts';
-import { bitOfSignal, type SignalAction, type SignalInformation } from './signal-state.ts';
+import { checkedStack, liesOn, onAlternateStack, StackFlag } from './alternate-stack.ts';
+import { bitOfSignal, disarmedStack, type SignalAction, type SignalInformation } from './signal-state.ts';
 import { setBlocked } from './signals.ts';
 import type { Task } from './task.ts';
 
@@ -51,16 +52,8 @@ const contextOrder = [
   SavedRegister.rflags,
 ] as const;
 
-const SS_ONSTACK = 1;
-const SS_DISABLE = 2;
-
-/** Is `stackPointer` on the alternate stack? */
-export function onAlternateStack(task: Task, stackPointer: number): boolean {
-  const { alternateStack, alternateStackBytes } = task.signals;
-  return (
-    alternateStackBytes > 0 && stackPointer > alternateStack && stackPointer <= alternateStack + alternateStackBytes
-  );
-}
+/** uc_flags: SS is saved and restored, strictly; there is no XSAVE area (arch/x86/include/uapi/asm/ucontext.h). */
+const CONTEXT_FLAGS = 2 | 4;
 
 /** siginfo_t, all but its zeros. */
 export function fillInformation(view: DataView, at: number, information: SignalInformation): void {
@@ -94,39 +87,37 @@ export function pushSignalFrame(
   const { memory } = kernel.machine;
   const { signals } = task;
   const interrupted = readSaved(kernel, task, SavedRegister.rsp);
-  let stack = interrupted - RED_ZONE_BYTES;
-  if (
-    (action.flags & SignalActionFlag.onStack) !== 0 &&
-    signals.alternateStackBytes > 0 &&
-    !onAlternateStack(task, interrupted)
-  )
-    stack = signals.alternateStack + signals.alternateStackBytes;
+  const { alternateStack } = signals;
+  const nested = onAlternateStack(signals, interrupted);
+  const entering = (action.flags & SignalActionFlag.onStack) !== 0 && alternateStack.bytes > 0 && !nested;
+  const stack = entering ? alternateStack.address + alternateStack.bytes : interrupted - RED_ZONE_BYTES;
   const floatingPoint = Math.floor((stack - FLOATING_POINT_BYTES) / 64) * 64;
   const frame = Math.floor((floatingPoint - FRAME_BYTES) / 16) * 16 - 8;
-  if (frame < 0) return false;
+  if (frame < 0 || ((entering || nested) && !liesOn(alternateStack, frame))) return false;
 
   const bytes = new Uint8Array(floatingPoint + FLOATING_POINT_BYTES - frame);
   const view = new DataView(bytes.buffer);
-  const registers = savedRegistersOf(task);
+  const registers = savedRegistersOf(kernel, task);
   const number = (at: number, value: number): void => {
     view.setUint32(at, value >>> 0, true);
     view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
   };
   number(0, action.restorer);
-  number(24, signals.alternateStack);
-  view.setInt32(
-    32,
-    signals.alternateStackBytes === 0 ? SS_DISABLE : onAlternateStack(task, interrupted) ? SS_ONSTACK : 0,
-    true,
-  );
-  number(40, signals.alternateStackBytes);
+  number(8, CONTEXT_FLAGS);
+  number(24, alternateStack.address);
+  view.setInt32(32, alternateStack.flags, true);
+  number(40, alternateStack.bytes);
   for (const [index, offset] of contextOrder.entries())
     bytes.set(memory.bytes.subarray(registers + offset, registers + offset + 8), CONTEXT + index * 8);
   view.setUint16(CONTEXT + 144, Selector.userCode, true);
   view.setUint16(CONTEXT + 150, Selector.userData, true);
-  if (information.code > 0) number(CONTEXT + 176, information.value);
-  number(FLOATING_POINT_POINTER, floatingPoint);
   const oldMask = signals.savedMask ?? signals.blocked;
+  const { vector, errorCode, address } = signals.lastFault;
+  number(CONTEXT + 152, errorCode);
+  number(CONTEXT + 160, vector);
+  view.setBigUint64(CONTEXT + 168, oldMask, true);
+  number(CONTEXT + 176, address);
+  number(FLOATING_POINT_POINTER, floatingPoint);
   view.setBigUint64(SIGNAL_MASK, oldMask, true);
   fillInformation(view, INFORMATION, information);
   kernel.scheduler.saveProcessorState(kernel);
@@ -134,6 +125,7 @@ export function pushSignalFrame(
   if (kernel.userMemory.copyOut(task, frame, bytes) !== 0) return false;
 
   signals.savedMask = null;
+  if ((alternateStack.flags & StackFlag.autoDisarm) !== 0) signals.alternateStack = disarmedStack;
   const own = (action.flags & SignalActionFlag.noDefer) !== 0 ? 0n : bitOfSignal(information.number);
   setBlocked(task, signals.blocked | action.mask | own);
   if ((action.flags & SignalActionFlag.resetHandler) !== 0)
@@ -156,11 +148,15 @@ export function popSignalFrame(kernel: Kernel, task: Task): boolean {
   const bytes = new Uint8Array(FRAME_BYTES);
   if (kernel.userMemory.copyIn(task, frame, bytes) !== 0) return false;
   const view = new DataView(bytes.buffer);
-  const pointer =
-    view.getUint32(FLOATING_POINT_POINTER, true) + view.getUint32(FLOATING_POINT_POINTER + 4, true) * 0x1_0000_0000;
+  const word = (at: number): number => view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
+  const pointer = word(FLOATING_POINT_POINTER);
   const image = new Uint8Array(FLOATING_POINT_BYTES);
   if (pointer !== 0 && kernel.userMemory.copyIn(task, pointer, image) !== 0) return false;
-  const registers = savedRegistersOf(task);
+  // As the frame has it, unless the handler stands on a stack that it has set itself; a bad one is passed over.
+  const alternateStack = checkedStack(word(24), word(40), view.getInt32(32, true));
+  if (typeof alternateStack !== 'number' && !onAlternateStack(task.signals, frame + 8))
+    task.signals.alternateStack = alternateStack;
+  const registers = savedRegistersOf(kernel, task);
   for (const [index, offset] of contextOrder.entries())
     memory.writeBytes(registers + offset, bytes.subarray(CONTEXT + index * 8, CONTEXT + index * 8 + 8));
   memory.fill(registers + SavedRegister.originalRax, 8, 0xff);
@@ -176,6 +172,3 @@ export function popSignalFrame(kernel: Kernel, task: Task): boolean {
   task.keepRegisters = true;
   return true;
 }
-
-/** Numbers that sigaltstack uses. */
-export const AlternateStack = { onStack: SS_ONSTACK, disable: SS_DISABLE, minimumBytes: 2048 } as const;

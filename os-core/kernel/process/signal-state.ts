@@ -5,6 +5,7 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import { LAST_SIGNAL, SIG_DFL, SIG_IGN, Signal } from '../../abi/signal.ts';
 import { sharedConstant } from '../shared-constants.ts';
 import { WaitQueue } from '../wait-queue.ts';
+import { type AlternateStack, StackFlag } from './alternate-stack.ts';
 
 /** Who sends the same signal again and again, and has one in the queue at most (timer_create). */
 export interface SignalSource {
@@ -121,10 +122,14 @@ export class ProcessSignals {
   readonly pending: PendingSignals = new PendingSignals();
   /** Woken when a signal has come (signalfd). */
   readonly arrivals: WaitQueue;
-  actions: SignalAction[] = Array.from({ length: LAST_SIGNAL + 1 }, () => defaultAction);
+  actions: SignalAction[];
 
-  constructor(arrivals: WaitQueue = new WaitQueue()) {
+  constructor(
+    arrivals: WaitQueue = new WaitQueue(),
+    actions: SignalAction[] = new Array(LAST_SIGNAL + 1).fill(defaultAction),
+  ) {
     this.arrivals = arrivals;
+    this.actions = actions;
   }
 
   isIgnored(number: number): boolean {
@@ -133,22 +138,44 @@ export class ProcessSignals {
   }
   /** fork: same actions, nothing pending. */
   copy(): ProcessSignals {
-    const copy = new ProcessSignals();
-    copy.actions = [...this.actions];
-    return copy;
+    return new ProcessSignals(new WaitQueue(), this.actions.slice());
   }
-  /** execve: handlers go, ignored stays ignored, what waits still waits. */
-  copyForExec(): ProcessSignals {
-    const copy = new ProcessSignals(this.arrivals);
-    copy.actions = this.actions.map((action) =>
+  /** What is ignored stays so. */
+  private actionsWithoutHandlers(): SignalAction[] {
+    return this.actions.map((action) =>
       action.handler === SIG_IGN ? { ...defaultAction, handler: SIG_IGN } : defaultAction,
     );
+  }
+  /** CLONE_CLEAR_SIGHAND: nothing pending either. */
+  copyWithoutHandlers(): ProcessSignals {
+    return new ProcessSignals(new WaitQueue(), this.actionsWithoutHandlers());
+  }
+  /** execve: handlers go, what waits still waits. */
+  copyForExec(): ProcessSignals {
+    const copy = new ProcessSignals(this.arrivals, this.actionsWithoutHandlers());
     for (let waiting = this.pending.take(0n); waiting !== null; waiting = this.pending.take(0n))
       copy.pending.add(waiting);
     return copy;
   }
 }
 registerClass('ProcessSignals', 2, ProcessSignals);
+
+/** Of a new program. */
+export const noAlternateStack: AlternateStack = sharedConstant('noAlternateStack', { address: 0, bytes: 0, flags: 0 });
+export const disarmedStack: AlternateStack = sharedConstant('disarmedStack', {
+  address: 0,
+  bytes: 0,
+  flags: StackFlag.disable,
+});
+
+/** The exception that brought about a thread's last signal for a fault: what its frames tell of. */
+export interface FaultRecord {
+  readonly vector: number;
+  readonly errorCode: number;
+  /** CR2 of the last page fault among them, as a signed number: magnitude below 2^53. */
+  readonly address: number;
+}
+const noFault: FaultRecord = sharedConstant('noFault', { vector: 0, errorCode: 0, address: 0 });
 
 /** Per thread. */
 export class TaskSignals {
@@ -158,11 +185,9 @@ export class TaskSignals {
   savedMask: bigint | null = null;
   /** rt_sigtimedwait: blocked signals that wake the task all the same. */
   awaited = 0n;
-  /** sigaltstack; size 0 = none. */
-  alternateStack = 0;
-  alternateStackBytes = 0;
-  alternateStackFlags = 0;
+  alternateStack: AlternateStack = noAlternateStack;
+  lastFault: FaultRecord = noFault;
   /** Kept by Signals.update: something waits here or at the process that is neither blocked nor ignored. */
   actionable = false;
 }
-registerClass('TaskSignals', 1, TaskSignals);
+registerClass('TaskSignals', 2, TaskSignals);

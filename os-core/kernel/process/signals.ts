@@ -25,6 +25,13 @@ export const plainInformation = (number: number, code: number = SignalCode.kerne
   value: 0,
 });
 
+/** Of a signal that a task's own call brings about: SI_USER, from itself. */
+export const informationFrom = (task: Task, number: number): SignalInformation => ({
+  ...plainInformation(number, SignalCode.user),
+  senderProcess: task.process.id,
+  senderUser: task.process.credentials.userId,
+});
+
 /** Recomputes whether `task` has a signal to act on. Called after every change of masks, actions or pending sets. */
 export function updateActionable(task: Task): void {
   const waiting = (task.signals.pending.mask | task.process.signals.pending.mask) & ~task.signals.blocked;

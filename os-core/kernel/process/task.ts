@@ -72,6 +72,8 @@ export class Task implements Wakeable, TimerTarget {
   fsBaseHigh = 0;
   /** True when the saved registers were changed and RCX/R11 no longer mirror RIP/RFLAGS: leave by IRET. */
   returnByInterrupt = true;
+  /** In a system call whose registers are still in the CPU alone; only while current. */
+  registersInCpu = false;
 
   /** The running call has set all registers itself (rt_sigreturn, execve): its result is not written to RAX. */
   keepRegisters = false;
@@ -149,8 +151,11 @@ export class Task implements Wakeable, TimerTarget {
 
   /** Undoes waitOn and waitUntil. Called by the scheduler when the task runs again. */
   clearWait(kernel: Kernel): void {
-    for (const queue of this.queues) queue.remove(this);
-    this.queues.clear();
+    // Nearly every call ends without having waited: not even an iterator is made then.
+    if (this.queues.size > 0) {
+      for (const queue of this.queues) queue.remove(this);
+      this.queues.clear();
+    }
     if (this.timer !== null) kernel.timers.cancel(this.timer);
     this.timer = null;
   }
@@ -170,4 +175,4 @@ export class Task implements Wakeable, TimerTarget {
     if (this.state === TaskState.sleeping) this.scheduler.makeRunnable(this);
   }
 }
-registerClass('Task', 2, Task);
+registerClass('Task', 3, Task);

@@ -7,6 +7,9 @@
 //        |  woken: at least `minimum` less half a tick of credit: ahead of endless work, but never far
 //        '- minimum: virtual run time of who was picked last; never falls; new tasks begin there
 //
+// Whom an interrupt wakes pre-empts who has a tenth of a tick more. Whom the current task itself wakes does so only once that task has
+// had the CPU for a while: two that hand things to each other in small pieces do not switch at each (Linux: sched_min_granularity).
+//
 // Everything counts retired instructions, so the same run takes the same course.
 //
 // Invariants: a task is queued exactly when it is runnable and not current; `cpuOwner` is the program whose x87/SSE registers and
@@ -18,11 +21,15 @@ import { Msr } from '../../../devices/contract/cpu.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
+import { enforceCpuTime } from '../process/limits.ts';
 import { type Task, TaskState } from '../process/task.ts';
 import { weightOf } from './weights.ts';
 
 export const TICK_HERTZ = 100;
 const FIRST_TICK_INSTRUCTIONS = 1_000_000;
+/** Parts of a tick: by how much less a woken task must have had, and for how long who wakes it has the CPU at least. */
+const LEAST_LEAD = 10;
+const LEAST_TURN = 20;
 
 export class Scheduler {
   current: Task | null = null;
@@ -30,6 +37,8 @@ export class Scheduler {
   inUserMode = false;
   /** The tick asks for another task at the next chance. */
   reschedule = false;
+  /** A device's handler runs: who wakes now is not woken by the current task. */
+  servingInterrupt = false;
   /** The idle loop has the CPU. */
   idle = false;
   /** The periodic tick is stopped for the time being idle. */
@@ -38,8 +47,9 @@ export class Scheduler {
   private readonly queue: Set<Task> = new Set();
   /** See above; in weighed instructions. */
   minimum = 0;
-  /** Instruction count up to which the current task was charged. */
+  /** Instruction count up to which the current task was charged, and at which it was picked. */
   private chargedUpTo = 0;
+  private pickedAt = 0;
   /** Instruction count at the last tick; and the most that lay between two, which is what a busy tick holds. A guess until then. */
   private lastTickAt = 0;
   private tickInstructions = FIRST_TICK_INSTRUCTIONS;
@@ -65,9 +75,9 @@ export class Scheduler {
     if (task === current) return;
     this.queue.add(task);
     task.virtualRunTime = Math.max(task.virtualRunTime, this.minimum - this.tickInstructions / 2);
-    // A tenth of a tick's lead, so that two tasks that talk to each other do not switch at every word.
-    if (current !== null && task.virtualRunTime + this.tickInstructions / 10 < current.virtualRunTime)
-      this.reschedule = true;
+    if (current === null || task.virtualRunTime + this.tickInstructions / LEAST_LEAD >= current.virtualRunTime) return;
+    const hasRun = this.chargedUpTo - this.pickedAt;
+    if (this.servingInterrupt || hasRun >= this.tickInstructions / LEAST_TURN) this.reschedule = true;
   }
 
   /** What the current task has run since the last call is added to its account. Called wherever somebody may be woken next. */
@@ -100,8 +110,12 @@ export class Scheduler {
     const { instructionCount } = kernel.machine.cpu;
     this.charge(instructionCount);
     this.measureTick(instructionCount);
-    if (this.current === null) this.idleTicks++;
-    else this.current.ticks++;
+    if (this.current === null) {
+      this.idleTicks++;
+    } else {
+      this.current.ticks++;
+      enforceCpuTime(kernel, this.current.process);
+    }
     kernel.timers.expireDue(kernel, kernel.nowNanos());
     this.reschedule = true;
   }
@@ -124,6 +138,7 @@ export class Scheduler {
     this.current = task;
     this.minimum = Math.max(this.minimum, task.virtualRunTime);
     this.chargedUpTo = kernel.machine.cpu.instructionCount;
+    this.pickedAt = this.chargedUpTo;
     task.switches++;
     this.contextSwitches++;
     task.clearWait(kernel);
@@ -190,4 +205,4 @@ export class Scheduler {
     }
   }
 }
-registerClass('Scheduler', 2, Scheduler);
+registerClass('Scheduler', 3, Scheduler);

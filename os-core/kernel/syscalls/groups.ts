@@ -1,5 +1,6 @@
 // The groups of calls that the kernel core brings to the table; files, terminals and sockets bring theirs as subsystems.
 
+import { cloneCalls } from './clone-calls.ts';
 import { euroosCalls } from './euroos-calls.ts';
 import type { SystemCallEntry } from './handler.ts';
 import { identityCalls } from './identity-calls.ts';
@@ -14,6 +15,7 @@ import { timerCalls } from './timer-calls.ts';
 
 export const kernelCoreSystemCalls: readonly (readonly SystemCallEntry[])[] = [
   processCalls,
+  cloneCalls,
   identityCalls,
   priorityCalls,
   schedulingCalls,

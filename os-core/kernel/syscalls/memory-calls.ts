@@ -255,9 +255,31 @@ function mremap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   return space.move(kernel, start, oldLength, destination, newLength);
 }
 
-const Advice = { willNeed: 3, dontNeed: 4, free: 8, populateRead: 22, populateWrite: 23 } as const;
-/** madvise(2): NORMAL RANDOM SEQUENTIAL WILLNEED DONTNEED FREE, (NO)HUGEPAGE, DO(NT)DUMP, COLD PAGEOUT, POPULATE_*. */
-const KNOWN_ADVICE: ReadonlySet<number> = new Set([0, 1, 2, 3, 4, 8, 14, 15, 16, 17, 20, 21, 22, 23]);
+const Advice = {
+  willNeed: 3,
+  dontNeed: 4,
+  free: 8,
+  dontFork: 10,
+  doFork: 11,
+  wipeOnFork: 18,
+  keepOnFork: 19,
+  populateRead: 22,
+  populateWrite: 23,
+} as const;
+/** Those of Advice and NORMAL RANDOM SEQUENTIAL, (NO)HUGEPAGE, DO(NT)DUMP, COLD PAGEOUT, which change nothing (madvise(2)). */
+const KNOWN_ADVICE: ReadonlySet<number> = new Set([...Object.values(Advice), 0, 1, 2, 14, 15, 16, 17, 20, 21]);
+
+/** What a child of fork gets of each area of [start, end). 0, or -EINVAL for an area that cannot be wiped. */
+function adviseFork(space: AddressSpace, start: number, end: number, advice: number): number {
+  for (const area of space.areasIn(start, end)) {
+    if (advice === Advice.wipeOnFork && !area.isAnonymous) return -Errno.EINVAL;
+    space.mark(Math.max(start, area.start), Math.min(end, area.end), (part) => {
+      if (advice === Advice.dontFork || advice === Advice.doFork) part.notForChildren = advice === Advice.dontFork;
+      else part.wipedForChildren = advice === Advice.wipeOnFork;
+    });
+  }
+  return 0;
+}
 
 function madvise(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const start = a.unsigned(0);
@@ -274,6 +296,14 @@ function madvise(kernel: Kernel, task: Task, a: SystemCallArguments): number {
       if (area.locked || (advice === Advice.free && !area.isAnonymous)) return -Errno.EINVAL;
     // A hole is told of after the rest is done, as on Linux.
     space.dropPages(kernel, start, end);
+  }
+  if (
+    (advice >= Advice.dontFork && advice <= Advice.doFork) ||
+    advice === Advice.wipeOnFork ||
+    advice === Advice.keepOnFork
+  ) {
+    const result = adviseFork(space, start, end, advice);
+    if (result !== 0) return result;
   }
   if (!space.covers(start, end)) return -Errno.ENOMEM;
   if (advice === Advice.willNeed)

@@ -1,15 +1,14 @@
-// Processes and threads: execve, fork, vfork, clone, exit, wait4, waitid, futex, sched_yield, arch_prctl, set_tid_address.
+// Processes and threads: execve, exit, wait4, waitid, futex, sched_yield, arch_prctl, set_tid_address.
 
 import { Msr } from '../../../devices/contract/cpu.ts';
 import { Capability } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
-import { SignalCode } from '../../abi/signal.ts';
+import { Signal, SignalCode } from '../../abi/signal.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
 import { USER_END } from '../memory/user-memory.ts';
 import { continueExec, ExecProgress } from '../process/exec.ts';
 import { endProcess, exitTask, reap } from '../process/exit.ts';
-import { CloneFlag, cloneTask } from '../process/lifecycle.ts';
 import { type Process, waitStatus } from '../process/process.ts';
 import { type Task, TaskKind } from '../process/task.ts';
 import { instructionsOf, instructionsToNanos } from '../time/cpu-time.ts';
@@ -82,9 +81,20 @@ function exec(
   return result;
 }
 
-const Wait = { noHang: 1, untraced: 2, exited: 4, continued: 8, noWait: 0x0100_0000 } as const;
-/** __WNOTHREAD, __WALL, __WCLONE: allowed, and all children are waited for anyway. */
-const ANY_CHILD = 0xe000_0000;
+const Wait = {
+  noHang: 1,
+  untraced: 2,
+  exited: 4,
+  continued: 8,
+  noWait: 0x0100_0000,
+  /** __WNOTHREAD: allowed; children belong to the process here. */
+  noThread: 0x2000_0000,
+  /** __WALL: all children; __WCLONE: only those whose exit signal is not SIGCHLD. Without either: the others. */
+  all: 0x4000_0000,
+  clone: 0x8000_0000,
+} as const;
+/** Which children: the options that wait4 and waitid share. */
+const WHICH_CHILDREN = (Wait.noThread | Wait.all | Wait.clone) >>> 0;
 
 interface ChildEvent {
   readonly child: Process;
@@ -100,6 +110,8 @@ function findChild(
   let any = false;
   for (const child of process.children) {
     if (!matches(child)) continue;
+    const isClone = child.exitSignal !== Signal.SIGCHLD;
+    if ((options & Wait.all) === 0 && isClone !== ((options & Wait.clone) !== 0)) continue;
     any = true;
     if (child.state === 'zombie' && (options & Wait.exited) !== 0) return { child, kind: 'ended' };
     if ((options & Wait.untraced) !== 0 && !child.stopReported) return { child, kind: 'stopped' };
@@ -144,13 +156,13 @@ const ofProcess = (kernel: Kernel, process: Process): Uint8Array => {
 function wait4(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const wanted = a.int(0);
   const options = a.uint(2);
-  if ((options & ~(Wait.noHang | Wait.untraced | Wait.continued | ANY_CHILD)) !== 0) return -Errno.EINVAL;
+  if ((options & ~(Wait.noHang | Wait.untraced | Wait.continued | WHICH_CHILDREN)) !== 0) return -Errno.EINVAL;
   const { process } = task;
   const group = wanted === 0 ? process.group : -wanted;
   const event = findChild(
     process,
     (child) => (wanted === -1 ? true : wanted > 0 ? child.id === wanted : child.group === group),
-    (options & (Wait.untraced | Wait.continued)) | Wait.exited,
+    (options & (Wait.untraced | Wait.continued | WHICH_CHILDREN)) | Wait.exited,
   );
   if (event === 'none') return -Errno.ECHILD;
   if (event === null) {
@@ -178,7 +190,7 @@ function waitid(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const id = a.int(1);
   const options = a.uint(3);
   const events = Wait.exited | Wait.untraced | Wait.continued;
-  if ((options & ~(events | Wait.noHang | Wait.noWait | ANY_CHILD)) !== 0 || (options & events) === 0)
+  if ((options & ~(events | Wait.noHang | Wait.noWait | WHICH_CHILDREN)) !== 0 || (options & events) === 0)
     return -Errno.EINVAL;
   if (type < 0 || type > IdType.descriptor) return -Errno.EINVAL;
   let pidFile: PidFile | null = null;
@@ -253,21 +265,6 @@ function waitid(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   return 0;
 }
 
-function clone(kernel: Kernel, task: Task, a: SystemCallArguments): number {
-  return cloneTask(kernel, task, {
-    flags: a.uint(0) & ~0xff,
-    exitSignal: a.uint(0) & 0xff,
-    stack: a.unsigned(1),
-    parentTid: a.unsigned(2),
-    childTid: a.unsigned(3),
-    threadLocalStorage: a.unsigned(4),
-  });
-}
-const forkLike =
-  (flags: number) =>
-  (kernel: Kernel, task: Task): number =>
-    cloneTask(kernel, task, { flags, exitSignal: 17, stack: 0, parentTid: 0, childTid: 0, threadLocalStorage: 0 });
-
 const ArchCode = { setGs: 0x1001, setFs: 0x1002, getFs: 0x1003, getGs: 0x1004 } as const;
 
 function archPrctl(kernel: Kernel, task: Task, a: SystemCallArguments): number {
@@ -323,20 +320,6 @@ export const processCalls: readonly SystemCallEntry[] = [
       ['flags', 'flags'],
     ],
     (kernel, task, a) => exec(kernel, task, a.int(0), a.unsigned(1), a.unsigned(2), a.unsigned(3), a.uint(4)),
-  ),
-  row(SystemCall.fork, 'fork', none, forkLike(0)),
-  row(SystemCall.vfork, 'vfork', none, forkLike(CloneFlag.vfork | CloneFlag.memory)),
-  row(
-    SystemCall.clone,
-    'clone',
-    [
-      ['flags', 'flags'],
-      ['stack', 'pointer'],
-      ['parentTid', 'pointer'],
-      ['childTid', 'pointer'],
-      ['tls', 'pointer'],
-    ],
-    clone,
   ),
   row(SystemCall.exit, 'exit', [['code', 'int']], (kernel, task, a) => {
     exitTask(kernel, task, a.int(0));

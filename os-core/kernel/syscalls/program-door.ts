@@ -1,8 +1,8 @@
 // The door for ring-3 programs: SYSCALL in, SYSRET (or IRET) out.
 //
-//   rax number, rdi rsi rdx r10 r8 r9 arguments ─► pt_regs ─► dispatch ─► rax          (System V psABI A.2.1)
+//   rax number, rdi rsi rdx r10 r8 r9 arguments ─► dispatch ─► rax          (System V psABI A.2.1)
 //
-// The quick way back leaves all registers in the CPU as they are and sets RAX; every other way goes through pt_regs.
+// The quick way back leaves all registers in the CPU as they are and sets RAX; every other way goes through pt_regs (saved-registers.ts).
 
 import { TrapKind } from '../../../devices/contract/cpu.ts';
 import { Errno } from '../../abi/errno.ts';
@@ -18,7 +18,8 @@ const argumentRegisters = [7, 6, 2, 10, 8, 9] as const;
 /** After TrapKind.systemCall of the current task. */
 export function handleSystemCallTrap(kernel: Kernel, task: Task): void {
   const { cpu } = kernel.machine;
-  saveAfterSystemCall(kernel, task);
+  task.registersInCpu = true;
+  task.returnByInterrupt = false;
   const { call } = task;
   const registers = cpu.generalRegisters;
   // Linux looks at the low 32 bits of RAX only.
@@ -32,21 +33,23 @@ export function handleSystemCallTrap(kernel: Kernel, task: Task): void {
   call.active = true;
   call.interrupted = false;
   task.progress = null;
-  runCall(kernel, task, true);
+  runCall(kernel, task);
 }
 
-/** Runs task.call (again) and brings its result to RAX. `registersLive`: the CPU still holds the program's registers. */
-export function runCall(kernel: Kernel, task: Task, registersLive: boolean): void {
+/** Runs task.call (again) and brings its result to RAX. */
+export function runCall(kernel: Kernel, task: Task): void {
   const { scheduler } = kernel;
   const result = dispatch(kernel, task);
   if (result === DEAD) return;
   if (result === PENDING) {
+    if (task.registersInCpu) saveAfterSystemCall(kernel, task);
     if (task.state === TaskState.runnable) task.state = TaskState.sleeping;
     scheduler.yieldCurrent(kernel);
     return;
   }
   // Interrupted by a signal: the way back decides between EINTR and running the call again.
   if (result === -Errno.EINTR && task.signals.actionable) {
+    if (task.registersInCpu) saveAfterSystemCall(kernel, task);
     task.call.interrupted = true;
     return;
   }
@@ -59,13 +62,14 @@ export function runCall(kernel: Kernel, task: Task, registersLive: boolean): voi
     return;
   }
   const quick =
-    registersLive &&
+    task.registersInCpu &&
     !task.signals.actionable &&
     task.signals.savedMask === null &&
     !scheduler.reschedule &&
     task.state === TaskState.runnable;
   if (quick) {
     const { cpu } = kernel.machine;
+    task.registersInCpu = false;
     cpu.generalRegisters[0] = result;
     cpu.generalRegisters[1] = Math.floor(result / 0x1_0000_0000);
     if (cpu.systemReturn() === TrapKind.budget) {
@@ -82,7 +86,7 @@ export function runCall(kernel: Kernel, task: Task, registersLive: boolean): voi
 
 export function writeResult(kernel: Kernel, task: Task, result: number): void {
   const { memory } = kernel.machine;
-  const address = savedRegistersOf(task) + SavedRegister.rax;
+  const address = savedRegistersOf(kernel, task) + SavedRegister.rax;
   memory.write32(address, result >>> 0);
   memory.write32(address + 4, Math.floor(result / 0x1_0000_0000) | 0);
 }

@@ -5,8 +5,9 @@ import { Errno } from '../../abi/errno.ts';
 import { LAST_SIGNAL, Signal, SignalCode } from '../../abi/signal.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
+import { type AlternateStack, checkedStack, flagsNow, onAlternateStack } from '../process/alternate-stack.ts';
 import type { Process } from '../process/process.ts';
-import { AlternateStack, fillInformation, onAlternateStack, popSignalFrame } from '../process/signal-frame.ts';
+import { fillInformation, popSignalFrame } from '../process/signal-frame.ts';
 import { unblockableSignals } from '../process/signal-state.ts';
 import {
   killForFault,
@@ -169,30 +170,24 @@ function rtSigtimedwait(kernel: Kernel, task: Task, a: SystemCallArguments): num
 function sigaltstack(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const { signals } = task;
   const stackPointer = readSaved(kernel, task, SavedRegister.rsp);
-  const inUse = onAlternateStack(task, stackPointer);
-  const old = [
-    signals.alternateStack,
-    signals.alternateStackBytes === 0 ? AlternateStack.disable : inUse ? AlternateStack.onStack : 0,
-    signals.alternateStackBytes,
-  ];
-  let next: [number, number] | null = null;
+  const { address, bytes } = signals.alternateStack;
+  const oldFlags = flagsNow(signals, stackPointer);
+  let next: AlternateStack | number = signals.alternateStack;
   if (a.unsigned(0) !== 0) {
     const result = kernel.userMemory.copyIn(task, a.unsigned(0), buffer, 0, 24);
     if (result !== 0) return result;
-    if (inUse) return -Errno.EPERM;
-    const flags = view.getUint32(8, true) & 0x7fff_ffff;
-    if ((flags & ~(AlternateStack.disable | AlternateStack.onStack)) !== 0) return -Errno.EINVAL;
-    next = (flags & AlternateStack.disable) !== 0 ? [0, 0] : [number(0), number(16)];
-    if ((flags & AlternateStack.disable) === 0 && next[1] < AlternateStack.minimumBytes) return -Errno.ENOMEM;
+    if (onAlternateStack(signals, stackPointer)) return -Errno.EPERM;
+    next = checkedStack(number(0), number(16), view.getInt32(8, true));
+    if (typeof next === 'number') return next;
   }
   if (a.unsigned(1) !== 0) {
-    put(0, old[0]);
-    put(8, old[1]);
-    put(16, old[2]);
+    put(0, address);
+    put(8, oldFlags >>> 0);
+    put(16, bytes);
     const result = kernel.userMemory.copyOut(task, a.unsigned(1), buffer, 0, 24);
     if (result !== 0) return result;
   }
-  if (next !== null) [signals.alternateStack, signals.alternateStackBytes] = next;
+  signals.alternateStack = next;
   return 0;
 }
 

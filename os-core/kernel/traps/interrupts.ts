@@ -50,7 +50,9 @@ export class Interrupts {
     }
     this.counts[line]++;
     let handled = false;
+    kernel.scheduler.servingInterrupt = true;
     for (const handler of this.handlers[line]) if (handler.handleInterrupt(kernel, line)) handled = true;
+    kernel.scheduler.servingInterrupt = false;
     if (!handled) this.spuriousCount++;
     this.controller.endOfInterrupt(kernel, line);
   }

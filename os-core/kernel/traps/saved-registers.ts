@@ -1,6 +1,7 @@
 // A task's registers while it is not running: pt_regs at the top of its kernel stack page, in guest memory (see process/task.ts).
 //
-// Two ways in (SYSCALL, interrupt frame) and two ways out (SYSRET, IRET); everything between works on this memory.
+// Two ways in (SYSCALL, interrupt frame) and two ways out (SYSRET, IRET); everything between works on this memory. A call that ends at
+// once needs none of it: its registers stay in the CPU, and are saved when somebody asks for them or another task gets the CPU.
 
 import type { PhysicalMemory } from '../../../devices/base/physical-memory.ts';
 import type { Cpu } from '../../../devices/contract/cpu.ts';
@@ -44,7 +45,13 @@ const order = [15, 14, 13, 12, 5, 3, 11, 10, 9, 8, 0, 1, 2, 6, 7] as const;
 const USER_FLAGS = 0x1 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x800 | 0x4_0000 | 0x20_0000;
 const ALWAYS_SET_FLAGS = 0x202;
 
-export const savedRegistersOf = (task: Task): number => task.kernelStack + FRAME_BYTES - SAVED_REGISTERS_BYTES;
+const placeOf = (task: Task): number => task.kernelStack + FRAME_BYTES - SAVED_REGISTERS_BYTES;
+
+/** Physical address of a task's pt_regs, which hold its registers from now on. */
+export function savedRegistersOf(kernel: Kernel, task: Task): number {
+  if (task.registersInCpu) saveAfterSystemCall(kernel, task);
+  return placeOf(task);
+}
 
 function saveGeneral(memory: PhysicalMemory, cpu: Cpu, base: number): void {
   const words = memory.words32;
@@ -57,10 +64,11 @@ function saveGeneral(memory: PhysicalMemory, cpu: Cpu, base: number): void {
   }
 }
 
-/** After TrapKind.systemCall: everything to pt_regs. RCX and R11 hold RIP and RFLAGS. */
+/** In a system call of the current task: everything to pt_regs. RCX and R11 hold RIP and RFLAGS. */
 export function saveAfterSystemCall(kernel: Kernel, task: Task): void {
   const { memory, cpu } = kernel.machine;
-  const base = savedRegistersOf(task);
+  const base = placeOf(task);
+  task.registersInCpu = false;
   const registers = cpu.generalRegisters;
   saveGeneral(memory, cpu, base);
   const words = memory.words32;
@@ -78,13 +86,12 @@ export function saveAfterSystemCall(kernel: Kernel, task: Task): void {
   words[frame + 10] = Selector.userData;
   words[frame + 11] = 0;
   memory.noteWrite(base, SAVED_REGISTERS_BYTES);
-  task.returnByInterrupt = false;
 }
 
 /** After an interrupt or exception from ring 3: the CPU has pushed the frame onto the task's kernel stack already. */
 export function saveAfterInterrupt(kernel: Kernel, task: Task, hasErrorCode: boolean): void {
   const { memory, cpu } = kernel.machine;
-  const base = savedRegistersOf(task);
+  const base = placeOf(task);
   saveGeneral(memory, cpu, base);
   // No call to restart: orig_rax = -1. (A pushed error code lies in the same place.)
   if (!hasErrorCode) memory.words32.fill(-1, (base + SavedRegister.originalRax) >> 2, (base + SavedRegister.rip) >> 2);
@@ -95,7 +102,7 @@ export function saveAfterInterrupt(kernel: Kernel, task: Task, hasErrorCode: boo
 /** Loads the general registers for `task` and sets RSP to its interrupt frame; IRETQ does the rest. Flags and selectors are made safe. */
 export function loadForReturn(kernel: Kernel, task: Task): void {
   const { memory, cpu } = kernel.machine;
-  const base = savedRegistersOf(task);
+  const base = savedRegistersOf(kernel, task);
   const words = memory.words32;
   const registers = cpu.generalRegisters;
   let index = base >> 2;
@@ -118,12 +125,12 @@ export function loadForReturn(kernel: Kernel, task: Task): void {
 
 /** A saved register as a number (exact below 2^53). */
 export function readSaved(kernel: Kernel, task: Task, offset: number): number {
-  return kernel.machine.memory.read64AsNumber(savedRegistersOf(task) + offset);
+  return kernel.machine.memory.read64AsNumber(savedRegistersOf(kernel, task) + offset);
 }
 /** Writes a saved register; the task then leaves by IRET. Value: integer, may be negative, magnitude below 2^53. */
 export function writeSaved(kernel: Kernel, task: Task, offset: number, value: number): void {
   const { memory } = kernel.machine;
-  const address = savedRegistersOf(task) + offset;
+  const address = savedRegistersOf(kernel, task) + offset;
   memory.write32(address, value >>> 0);
   memory.write32(address + 4, Math.floor(value / 0x1_0000_0000) | 0);
   task.returnByInterrupt = true;
@@ -132,7 +139,7 @@ export function writeSaved(kernel: Kernel, task: Task, offset: number, value: nu
 /** A fresh program's registers: all zero but RIP and RSP; x87 and SSE as after reset (psABI 3.4.1). */
 export function resetRegisters(kernel: Kernel, task: Task, instructionPointer: number, stackPointer: number): void {
   const { memory } = kernel.machine;
-  const base = savedRegistersOf(task);
+  const base = savedRegistersOf(kernel, task);
   memory.fill(base, SAVED_REGISTERS_BYTES, 0);
   memory.fill(base + SavedRegister.originalRax, 8, 0xff);
   memory.write64FromNumber(base + SavedRegister.rip, instructionPointer);

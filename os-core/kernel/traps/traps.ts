@@ -23,6 +23,7 @@ const Vector = {
   debug: 1,
   nmi: 2,
   breakpoint: 3,
+  invalidOpcode: 6,
   doubleFault: 8,
   pageFault: 14,
   x87: 16,
@@ -56,6 +57,7 @@ const exceptionNames = [
 const nameOf = (vector: number): string => exceptionNames[vector] ?? `vector ${vector}`;
 
 /** Bits of the #PF error code (SDM vol. 3, 4.7). */
+const FAULT_PRESENT = 1;
 const FAULT_WRITE = 2;
 const FAULT_FETCH = 16;
 
@@ -89,8 +91,29 @@ export function handleInterruptTrap(kernel: Kernel, task: Task | null): void {
   handleException(kernel, task, vector);
 }
 
+/** si_code of #MF and #XM: the first of the exceptions that are flagged and not masked (SDM vol. 1, 8.1.3 and 10.2.3). */
+function floatingPointCode(kernel: Kernel, task: Task, vector: number): number {
+  const { memory } = kernel.machine;
+  kernel.scheduler.saveProcessorState(kernel);
+  const control = memory.read32(task.kernelStack + (vector === Vector.x87 ? 0 : 24));
+  const flags = vector === Vector.x87 ? (control >>> 16) & ~control : control & ~(control >>> 7);
+  if ((flags & 1) !== 0) return SignalCode.floatingInvalid;
+  if ((flags & 4) !== 0) return SignalCode.floatingDivide;
+  if ((flags & 8) !== 0) return SignalCode.floatingOverflow;
+  // Denormal operand or underflow.
+  if ((flags & 0x12) !== 0) return SignalCode.floatingUnderflow;
+  return (flags & 0x20) !== 0 ? SignalCode.floatingInexact : SignalCode.floatingInvalid;
+}
+
+/** Signals and si_code as Linux gives them (arch/x86/kernel/traps.c). */
 function handleException(kernel: Kernel, task: Task, vector: number): void {
   const { cpu } = kernel.machine;
+  if (vector === Vector.pageFault) {
+    cpu.chargeInstructions(PAGE_FAULT_COST);
+    return handlePageFault(kernel, task);
+  }
+  const { signals } = task;
+  signals.lastFault = { vector, errorCode: cpu.trapErrorCode, address: signals.lastFault.address };
   const instructionPointer = readSaved(kernel, task, SavedRegister.rip);
   const fault = (signal: number, code: number, address: number): void =>
     killForFault(
@@ -100,21 +123,19 @@ function handleException(kernel: Kernel, task: Task, vector: number): void {
       nameOf(vector),
     );
   switch (vector) {
-    case Vector.pageFault:
-      cpu.chargeInstructions(PAGE_FAULT_COST);
-      return handlePageFault(kernel, task);
     case Vector.divide:
       return fault(Signal.SIGFPE, SignalCode.divideByZero, instructionPointer);
     case Vector.x87:
     case Vector.simd:
-      return fault(Signal.SIGFPE, SignalCode.floatingInvalid, instructionPointer);
+      return fault(Signal.SIGFPE, floatingPointCode(kernel, task, vector), instructionPointer);
     case Vector.debug:
+      return fault(Signal.SIGTRAP, SignalCode.trapTrace, instructionPointer);
     case Vector.breakpoint:
-      return fault(Signal.SIGTRAP, SignalCode.trapBreakpoint, instructionPointer);
-    case 6:
-      return fault(Signal.SIGILL, SignalCode.illegalOpcode, instructionPointer);
+      return fault(Signal.SIGTRAP, SignalCode.kernel, 0);
+    case Vector.invalidOpcode:
+      return fault(Signal.SIGILL, SignalCode.illegalOperand, instructionPointer);
     case Vector.alignment:
-      return fault(Signal.SIGBUS, SignalCode.busAddress, 0);
+      return fault(Signal.SIGBUS, SignalCode.busAlignment, 0);
     default:
       return fault(Signal.SIGSEGV, SignalCode.kernel, 0);
   }
@@ -123,7 +144,8 @@ function handleException(kernel: Kernel, task: Task, vector: number): void {
 function handlePageFault(kernel: Kernel, task: Task): void {
   const { cpu } = kernel.machine;
   const error = cpu.trapErrorCode;
-  const address = Number(BigInt.asUintN(64, cpu.readControl(2)));
+  // Signed, so that addresses of both halves are exact.
+  const address = Number(BigInt.asIntN(64, cpu.readControl(2)));
   const space = task.process.addressSpace;
   const inUserHalf = kernel.userMemory.inUserHalf(address, 1);
   const result =
@@ -141,6 +163,9 @@ function handlePageFault(kernel: Kernel, task: Task): void {
     // SIGKILL is on its way to this very program.
     return;
   }
+  // Nothing is said of what the kernel has mapped.
+  const errorCode = inUserHalf ? error : error | FAULT_PRESENT;
+  task.signals.lastFault = { vector: Vector.pageFault, errorCode, address };
   const mapped = inUserHalf && (space?.find(address) ?? null) !== null;
   const bus = result === BUS_ERROR;
   killForFault(
@@ -151,7 +176,7 @@ function handlePageFault(kernel: Kernel, task: Task): void {
       code: bus ? SignalCode.busAddress : mapped ? SignalCode.accessError : SignalCode.mapError,
       senderProcess: 0,
       senderUser: 0,
-      value: inUserHalf ? address : 0,
+      value: address,
     },
     `${nameOf(Vector.pageFault)} at 0x${BigInt.asUintN(64, cpu.readControl(2)).toString(16)}, error ${error}`,
   );

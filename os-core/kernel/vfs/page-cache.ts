@@ -11,6 +11,8 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
+import { dropCleanPages, dropFilePages } from '../memory/mapped-files.ts';
+import { checkNewSize } from '../process/limits.ts';
 import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { WaitQueue } from '../wait-queue.ts';
@@ -109,7 +111,7 @@ export class FilePages {
   truncate(kernel: Kernel, size: number): void {
     this.clearBeyond(kernel, size);
     const first = Math.ceil(size / BLOCK_BYTES);
-    forEachSpace(kernel, (space) => space.dropFilePages(kernel, this, first));
+    forEachSpace(kernel, (space) => dropFilePages(kernel, space, this, first));
     for (const [index, frame] of this.frames) {
       if (index < first) continue;
       this.frames.delete(index);
@@ -214,7 +216,7 @@ export class PageCache {
     let count = 0;
     for (const pages of this.files.values()) {
       // Pages of shared mappings stay: futexes are named by their frames.
-      forEachSpace(kernel, (space) => space.dropCleanPages(kernel, pages));
+      forEachSpace(kernel, (space) => dropCleanPages(kernel, space, pages));
       count += pages.reclaim(kernel);
     }
     return count;
@@ -270,11 +272,12 @@ export function wroteFile(
 export function setFileSize(kernel: Kernel, task: Task, place: Place, size: number): number {
   const { fileSystem, inode } = place;
   const pages = kernel.state.pageCache.find(place);
-  if (pages === null) return fileSystem.setSize(kernel, task, inode, size);
   const attributes = fileSystem.attributes(kernel, task, inode);
   if (typeof attributes === 'number') return attributes;
+  const refused = size > attributes.size ? checkNewSize(kernel, task, size) : 0;
+  if (refused !== 0) return refused;
   const status = fileSystem.setSize(kernel, task, inode, size);
-  if (status !== 0) return status;
+  if (status !== 0 || pages === null) return status;
   if (size < attributes.size) pages.truncate(kernel, size);
   else pages.clearBeyond(kernel, attributes.size);
   return 0;

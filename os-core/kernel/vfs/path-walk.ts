@@ -162,5 +162,7 @@ export class TransferProgress {
   vector = 0;
   total = 0;
   inner: unknown = null;
+  /** The record of a buffer that is not the call's first: what ends the transfer here is no error. */
+  continues = false;
 }
-registerClass('vfs.TransferProgress', 2, TransferProgress);
+registerClass('vfs.TransferProgress', 3, TransferProgress);

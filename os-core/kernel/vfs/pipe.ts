@@ -2,15 +2,16 @@
 //
 //   write end(s) ──► [ ring of 64 KiB ] ──► read end(s)
 //
-// Writes of at most PIPE_BUF bytes are one piece or wait; longer ones go in parts, counted in task.progress. Without readers a write
-// gives EPIPE and SIGPIPE; without writers a read gives 0 when the ring is empty.
+// Writes of at most PIPE_BUF bytes are one piece or wait; longer ones go in parts, counted in task.progress, of PIPE_BUF at least except
+// the last: so whoever reads byte by byte does not wake the writer for each. Without readers a write gives EPIPE and SIGPIPE; without
+// writers a read gives 0 when the ring is empty.
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
 import { Signal } from '../../abi/signal.ts';
 import { FileType, Inode } from '../../eurofs/items.ts';
 import type { Kernel } from '../kernel.ts';
-import { sendSignal } from '../process/signals.ts';
+import { informationFrom, sendSignal } from '../process/signals.ts';
 import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { WaitQueue } from '../wait-queue.ts';
@@ -54,10 +55,12 @@ export class Pipe {
     return this.bytes().subarray(start, start + length);
   }
   consume(length: number): void {
+    const hadRoom = this.room >= PIPE_BUF;
     this.first = (this.first + length) % PIPE_BYTES;
     this.count -= length;
     if (this.count === 0) this.first = 0;
-    this.queue.wakeAll(Poll.out);
+    // Nobody waits for less.
+    if (!hadRoom && this.room >= PIPE_BUF) this.queue.wakeAll(Poll.out);
   }
   /** The next free piece, at most `most` bytes up to the ring's end. */
   writable(most: number): Uint8Array {
@@ -132,14 +135,14 @@ export class PipeEnd extends OpenFile {
       if (pipe.readers === 0) {
         task.progress = null;
         if (done > 0) return done;
-        sendSignal(kernel, task.process, signalOf(task, Signal.SIGPIPE), task);
+        sendSignal(kernel, task.process, informationFrom(task, Signal.SIGPIPE), task);
         return -Errno.EPIPE;
       }
       if (done === count) {
         task.progress = null;
         return done;
       }
-      const needed = count <= PIPE_BUF ? count : 1;
+      const needed = Math.min(count - done, PIPE_BUF);
       if (pipe.room < needed) {
         if ((this.flags & OpenFlag.nonBlocking) !== 0 || task.signalPending) {
           task.progress = null;
@@ -220,20 +223,6 @@ export function newPipe(kernel: Kernel, number: number, key: string): Pipe | num
   if (vfs.openPipes >= MOST_PIPES) return -Errno.ENFILE;
   vfs.openPipes++;
   return new Pipe(number, key);
-}
-
-/** siginfo of a signal that a task's own call brings about (SI_USER, from itself, as in Linux). */
-export function signalOf(
-  task: Task,
-  number: number,
-): { number: number; code: number; senderProcess: number; senderUser: number; value: number } {
-  return {
-    number,
-    code: 0,
-    senderProcess: task.process.id,
-    senderUser: task.process.credentials.userId,
-    value: 0,
-  };
 }
 
 /** An end of a FIFO. Waits for the other side as open(2) says: -ENXIO, -EINTR or PENDING. `progress` holds the end meanwhile. */

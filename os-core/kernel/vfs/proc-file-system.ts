@@ -274,7 +274,7 @@ export class ProcFileSystem extends FileSystem {
       return may ? new CrashTrigger() : -Errno.EACCES;
     }
     if ((flags & 3) !== 0) return -Errno.EACCES;
-    let text = '';
+    let text: string | Uint8Array = '';
     let capability: number = Capability.file;
     if (number < PER_PROCESS) {
       const entry = staticText(number);
@@ -296,7 +296,7 @@ export class ProcFileSystem extends FileSystem {
         text = entry.text(kernel, process);
       }
     }
-    return new TextFile(new TextEncoder().encode(text), capability);
+    return new TextFile(typeof text === 'string' ? new TextEncoder().encode(text) : text, capability);
   }
 }
 registerClass('vfs.ProcFileSystem', 1, ProcFileSystem);

@@ -178,7 +178,7 @@ export interface ProcessText {
   readonly name: string;
   /** Only its own user (and user 0) may read it. */
   readonly isPrivate: boolean;
-  readonly text: (kernel: Kernel, process: Process) => string;
+  readonly text: (kernel: Kernel, process: Process) => string | Uint8Array;
 }
 /** Files in /proc/PID. */
 export const processTexts: readonly ProcessText[] = [
@@ -197,6 +197,11 @@ export const processTexts: readonly ProcessText[] = [
   { name: 'statm', isPrivate: false, text: processStatm },
   { name: 'mounts', isPrivate: false, text: mounts },
   { name: 'mountinfo', isPrivate: false, text: mountInformation },
+  {
+    name: 'auxv',
+    isPrivate: true,
+    text: (_kernel, process) => process.addressSpace?.auxiliary ?? '',
+  },
   { name: 'cgroup', isPrivate: false, text: () => '0::/\n' },
 ];
 

@@ -10,6 +10,7 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Capability } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
+import { writableBytes } from '../process/limits.ts';
 import type { Mappable, MappableFile, ProgramFile } from '../process/seams.ts';
 import type { Task } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
@@ -116,12 +117,19 @@ export class RegularFile extends OpenFile implements Mappable {
   override write(kernel: Kernel, task: Task, address: number, count: number, offset: number | null): number {
     const { inode: number } = this.where;
     const progress = this.progressOf(task);
-    const wanted = Math.min(count, MOST_TRANSFER_BYTES);
+    let wanted = Math.min(count, MOST_TRANSFER_BYTES);
     let position = offset === null ? this.position : offset + progress.done;
     if ((this.flags & OpenFlag.append) !== 0) {
       const inode = this.fileSystem.attributes(kernel, task, number);
       if (typeof inode === 'number') return inode === PENDING ? PENDING : this.finish(task, inode);
       position = inode.size;
+    }
+    if (progress.done < wanted) {
+      // Where a limit is met on the way, the call ends with what was written.
+      const begun = progress.done > 0 || progress.continues;
+      const allowed = writableBytes(kernel, task, position, wanted - progress.done, begun);
+      if (allowed < 0) return this.finish(task, allowed);
+      wanted = progress.done + allowed;
     }
     while (progress.done < wanted) {
       const length = Math.min(wanted - progress.done, BLOCK_BYTES - (position % BLOCK_BYTES));

@@ -11,11 +11,10 @@ import { registerClass } from '../../../../devices/base/object-graph.ts';
 import { Errno } from '../../../abi/errno.ts';
 import { Signal } from '../../../abi/signal.ts';
 import type { Kernel } from '../../kernel.ts';
-import { sendSignal } from '../../process/signals.ts';
+import { informationFrom, sendSignal } from '../../process/signals.ts';
 import type { Task } from '../../process/task.ts';
 import { PENDING } from '../../syscalls/handler.ts';
 import { Poll } from '../../vfs/open-file.ts';
-import { signalOf } from '../../vfs/pipe.ts';
 import type { Place } from '../../vfs/vfs.ts';
 import { WaitQueue } from '../../wait-queue.ts';
 import { MessageFlag, Socket, SocketType, socketWaitOf } from '../socket.ts';
@@ -204,7 +203,8 @@ export class UnixSocket extends Socket {
   }
 
   private broken(kernel: Kernel, task: Task, flags: number): number {
-    if ((flags & MessageFlag.noSignal) === 0) sendSignal(kernel, task.process, signalOf(task, Signal.SIGPIPE), task);
+    if ((flags & MessageFlag.noSignal) === 0)
+      sendSignal(kernel, task.process, informationFrom(task, Signal.SIGPIPE), task);
     return -Errno.EPIPE;
   }
 

@@ -1,7 +1,7 @@
 // Signals, processes and nameless files as descriptors: what programs of the boot tests cannot show.
 
 import { describe, expect, it } from 'vitest';
-import { O, run } from '../../../../test/support/file-calls.ts';
+import { type Call, O, run } from '../../../../test/support/file-calls.ts';
 import { Errno } from '../../../abi/errno.ts';
 import { restoreKernel, snapshotKernel } from '../../snapshot.ts';
 import { Vfs } from '../vfs.ts';
@@ -41,6 +41,18 @@ describe('signalfd, pidfd, memfd', () => {
     const { blocks, freeBlocks } = fileSystem.statistics();
     // The root and the file that was made last.
     expect(blocks - freeBlocks).toBe(2);
+  });
+
+  it('E28 E35: a writable mapping counts as open for writing, whatever becomes of the descriptor it was made with', () => {
+    const mapped: Call[] = [
+      ['memfd_create', name, 0],
+      ['ftruncate', 0, 4096],
+      ['mmap', 0, 4096, 3, 1, 0, 0],
+      ['close', 0],
+    ];
+    const { values, kernel } = run(mapped);
+    expect(Vfs.of(kernel).writers.size).toBe(1);
+    expect(Vfs.of(run([...mapped, ['munmap', values[2], 4096]]).kernel).writers.size).toBe(0);
   });
 
   it('E28: its size is bounded by the memory of the machine', () => {

@@ -43,6 +43,8 @@ export class MemoryFile extends RegularFile {
     const refused = this.writeRefusal(kernel, task, (offset ?? this.position) + count);
     return refused !== 0 ? refused : super.write(kernel, task, address, count, offset);
   }
+  /** It was not opened, and is not counted among the files that are open for writing; its writable mappings are. */
+  override closed(): void {}
   override truncate(kernel: Kernel, task: Task, size: number): number {
     const inode = this.attributes(kernel, task);
     if (typeof inode === 'number') return inode;

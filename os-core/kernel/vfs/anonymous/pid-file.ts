@@ -57,7 +57,28 @@ function sendSignal(kernel: Kernel, task: Task, a: SystemCallArguments): number 
   return sendFromUser(kernel, task, process, signal, SignalCode.user);
 }
 
+/**
+ * pidfd_getfd(2): another process's open file. As ptrace(2) asks ("Ptrace access mode checking"): the same user or the superuser, a
+ * process that may be dumped, and, so that no right is gained, one whose rights the caller holds all.
+ */
+function getDescriptor(_kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  if (a.uint(2) !== 0) return -Errno.EINVAL;
+  const file = filesOf(task).get(a.int(0));
+  if (!(file instanceof PidFile)) return -Errno.EBADF;
+  const { process } = file;
+  if (process.state !== 'alive' || process.files === null) return -Errno.ESRCH;
+  const caller = task.process;
+  const { userId } = caller.credentials;
+  const sameUser = userId === 0 || (userId === process.credentials.userId && process.dumpable === 1);
+  const gainsNothing = (process.capabilities & ~caller.capabilities) === 0;
+  if (process !== caller && !(sameUser && gainsNothing)) return -Errno.EPERM;
+  const wanted = process.files.get(a.int(1));
+  if (wanted === null) return -Errno.EBADF;
+  return filesOf(task).install(wanted, caller, true);
+}
+
 export const pidFileCalls: readonly SystemCallEntry[] = [
   row('pidfd_open', 'none', 'pid:int flags:flags', open),
+  row('pidfd_getfd', 'none', 'pidfd:fd fd:int flags:flags', getDescriptor),
   row('pidfd_send_signal', 'none', 'fd:fd signal:int information:pointer flags:flags', sendSignal),
 ];

@@ -11,7 +11,8 @@ import { Signal } from '../../../abi/signal.ts';
 import type { Kernel } from '../../kernel.ts';
 import { MessageFlag, Socket, SocketType } from '../../network/socket.ts';
 import { KernelParts } from '../../network/socket-message.ts';
-import { sendSignal } from '../../process/signals.ts';
+import { writableBytes } from '../../process/limits.ts';
+import { informationFrom, sendSignal } from '../../process/signals.ts';
 import type { Task } from '../../process/task.ts';
 import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../syscalls/handler.ts';
 import { MemoryFile } from '../anonymous/memory-file.ts';
@@ -20,7 +21,7 @@ import { Event, happened } from '../notify.ts';
 import type { OpenFile } from '../open-file.ts';
 import { prepareFileWrite, readFileBlock, wroteFile } from '../page-cache.ts';
 import { TransferProgress } from '../path-walk.ts';
-import { PipeEnd, signalOf } from '../pipe.ts';
+import { PipeEnd } from '../pipe.ts';
 import { FolderFile, MOST_TRANSFER_BYTES, OpenFlag, RegularFile } from '../regular-file.ts';
 import type { Place } from '../vfs.ts';
 import { filesOf, row } from './support.ts';
@@ -73,7 +74,7 @@ function put(kernel: Kernel, task: Task, target: OpenFile, position: number, byt
   if (target instanceof PipeEnd) {
     const { pipe } = target;
     if (pipe.readers === 0) {
-      sendSignal(kernel, task.process, signalOf(task, Signal.SIGPIPE), task);
+      sendSignal(kernel, task.process, informationFrom(task, Signal.SIGPIPE), task);
       return -Errno.EPIPE;
     }
     const piece = pipe.writable(bytes.length);
@@ -129,9 +130,16 @@ function kernelCopy(kernel: Kernel, task: Task, copy: KernelCopy): number {
   const from = sourceOffset ?? source.position;
   const to = targetOffset ?? target.position;
   let result = 0;
-  if (target instanceof MemoryFile && progress.done === 0) result = target.writeRefusal(kernel, task, to + copy.count);
-  while (result >= 0 && progress.done < copy.count) {
-    const bytes = peek(kernel, task, source, from + progress.done, copy.count - progress.done);
+  let { count } = copy;
+  if (target instanceof RegularFile && progress.done < count) {
+    const allowed = writableBytes(kernel, task, to + progress.done, count - progress.done, progress.done > 0);
+    if (allowed < 0) result = allowed;
+    else count = progress.done + allowed;
+  }
+  if (target instanceof MemoryFile && progress.done === 0 && result === 0)
+    result = target.writeRefusal(kernel, task, to + count);
+  while (result >= 0 && progress.done < count) {
+    const bytes = peek(kernel, task, source, from + progress.done, count - progress.done);
     if (typeof bytes !== 'number' && bytes.length === 0) break;
     result = typeof bytes === 'number' ? bytes : put(kernel, task, target, to + progress.done, bytes);
     if (result === PENDING) return PENDING;

@@ -102,6 +102,11 @@ export function vectored(writing: boolean, positioned: boolean) {
         // A stream that has given something does not wait for more.
         if ((file.readiness(kernel) & Poll.in) === 0) break;
       }
+      if (progress.total > 0 && progress.inner === null && writing && file instanceof RegularFile) {
+        const inner = new TransferProgress();
+        inner.continues = true;
+        progress.inner = inner;
+      }
       task.progress = progress.inner;
       const result = writing
         ? file.write(kernel, task, address, length, at)
@@ -220,6 +225,13 @@ function fadvise(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   return a.int(3) >= 0 && a.int(3) <= 5 ? 0 : -Errno.EINVAL;
 }
 
+/** readahead(2), as POSIX_FADV_WILLNEED: reads come from the disk in well under a millisecond, none is made ahead of time. */
+function readahead(kernel: Kernel, task: Task, a: SystemCallArguments): number {
+  const file = ready(kernel, task, a.int(0), false);
+  if (typeof file === 'number') return file;
+  return file instanceof RegularFile ? 0 : -Errno.EINVAL;
+}
+
 export const transferCalls: readonly SystemCallEntry[] = [
   row('read', 'descriptor', 'fd:fd buffer:pointer count:size', single(false, false)),
   row('write', 'descriptor', 'fd:fd buffer:pointer count:size', single(true, false)),
@@ -250,5 +262,6 @@ export const transferCalls: readonly SystemCallEntry[] = [
     vectoredWithFlags(true),
   ),
   row('sync_file_range', 'descriptor', 'fd:fd offset:offset length:offset flags:flags', syncFileRange),
+  row('readahead', 'descriptor', 'fd:fd offset:offset count:size', readahead),
   row('fadvise64', 'descriptor', 'fd:fd offset:offset length:offset advice:int', fadvise),
 ];
