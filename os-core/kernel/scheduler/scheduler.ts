@@ -18,7 +18,8 @@ import { Msr } from '../../../devices/contract/cpu.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
-import { type Task, TaskState } from '../process/task.ts';
+import { type Task, TaskKind, TaskState } from '../process/task.ts';
+import { LoadAverage } from './load-average.ts';
 import { weightOf } from './weights.ts';
 
 export const TICK_HERTZ = 100;
@@ -48,6 +49,9 @@ export class Scheduler {
   /** Ticks since boot, and those of them that found the machine idle. */
   ticks = 0;
   idleTicks = 0;
+  /** … and those that found a task at work that is no program of ring 3. */
+  systemTicks = 0;
+  readonly load: LoadAverage = new LoadAverage();
   contextSwitches = 0;
 
   get hasRunnable(): boolean {
@@ -101,7 +105,11 @@ export class Scheduler {
     this.charge(instructionCount);
     this.measureTick(instructionCount);
     if (this.current === null) this.idleTicks++;
-    else this.current.ticks++;
+    else {
+      this.current.ticks++;
+      if (this.current.kind !== TaskKind.program) this.systemTicks++;
+    }
+    this.load.update(kernel.nowNanos(), this.runnableCount);
     kernel.timers.expireDue(kernel, kernel.nowNanos());
     this.reschedule = true;
   }
@@ -190,4 +198,4 @@ export class Scheduler {
     }
   }
 }
-registerClass('Scheduler', 2, Scheduler);
+registerClass('Scheduler', 3, Scheduler);

@@ -44,25 +44,44 @@ function cpuInfo(): string {
 }
 
 function memoryInfo(kernel: Kernel): string {
-  const { frames } = kernel;
+  const { frames, state } = kernel;
   const free = kibibytes(frames.freeFrames);
+  const cache = state.pageCache.count();
+  const cached = kibibytes(cache.pages + state.programs.frames);
+  const committed = [...kernel.processes.processes.values()].reduce(
+    (sum, process) => sum + (process.addressSpace?.dataBytes ?? 0) / 1024,
+    0,
+  );
   const rows: [string, number][] = [
     ['MemTotal', kibibytes(frames.usableFrames)],
     ['MemFree', free],
-    ['MemAvailable', free],
+    ['MemAvailable', Math.min(kibibytes(frames.usableFrames), free + cached)],
     ['Buffers', 0],
-    ['Cached', 0],
+    ['Cached', cached],
     ['SwapCached', 0],
     ['SwapTotal', 0],
     ['SwapFree', 0],
+    ['Dirty', kibibytes(cache.dirty)],
+    ['Writeback', 0],
+    ['Mapped', kibibytes(cache.pages)],
+    ['Shmem', 0],
+    ['Committed_AS', committed],
   ];
   return rows.map(([name, value]) => `${`${name}:`.padEnd(16)}${String(value).padStart(8)} kB\n`).join('');
 }
 
+/** Ticks of 10 ms since power-on by what they were spent on. While the machine idles it has no ticks to count. */
+function cpuTicks(kernel: Kernel): { readonly user: number; readonly system: number; readonly idle: number } {
+  const { scheduler } = kernel;
+  const busy = scheduler.ticks - scheduler.idleTicks;
+  const all = Math.floor((kernel.nowNanos() / 1e9) * TICK_HERTZ);
+  return { user: busy - scheduler.systemTicks, system: scheduler.systemTicks, idle: Math.max(0, all - busy) };
+}
+
 function machineStat(kernel: Kernel): string {
   const { scheduler, processes } = kernel;
-  const busy = scheduler.ticks - scheduler.idleTicks;
-  const cpu = `${busy} 0 0 ${scheduler.idleTicks} 0 0 0 0 0 0`;
+  const { user, system, idle } = cpuTicks(kernel);
+  const cpu = `${user} 0 ${system} ${idle} 0 0 0 0 0 0`;
   return (
     `cpu  ${cpu}\ncpu0 ${cpu}\nctxt ${scheduler.contextSwitches}\nbtime ${kernel.clock.powerOnUnixSeconds}\n` +
     `processes ${processes.created}\nprocs_running ${scheduler.runnableCount}\nprocs_blocked 0\n`
@@ -70,7 +89,7 @@ function machineStat(kernel: Kernel): string {
 }
 
 function uptime(kernel: Kernel): string {
-  const idle = (kernel.scheduler.idleTicks / TICK_HERTZ) * 1e9;
+  const idle = (cpuTicks(kernel).idle / TICK_HERTZ) * 1e9;
   return `${hundredths(kernel.nowNanos())} ${hundredths(idle)}\n`;
 }
 
@@ -85,7 +104,8 @@ export function mounts(kernel: Kernel): string {
 
 function loadAverage(kernel: Kernel): string {
   const { processes, scheduler } = kernel;
-  return `0.00 0.00 0.00 ${scheduler.runnableCount}/${processes.tasks.size} ${Math.max(0, ...processes.tasks.keys())}\n`;
+  scheduler.load.update(kernel.nowNanos(), scheduler.runnableCount);
+  return `${scheduler.load.text()} ${scheduler.runnableCount}/${processes.tasks.size} ${Math.max(0, ...processes.tasks.keys())}\n`;
 }
 
 function kernelLog(kernel: Kernel): string {
