@@ -6,6 +6,7 @@
 import { SIG_IGN, Signal, SignalActionFlag, SignalCode } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
 import { releaseRobustList, wakeAddress } from '../syscalls/futex.ts';
+import { traceEnd } from '../trace/trace.ts';
 import type { Process } from './process.ts';
 import { waitStatus } from './process.ts';
 import { notifyParent, plainInformation, sendSignal, signalGroup } from './signals.ts';
@@ -74,6 +75,7 @@ export function releaseVforkParent(task: Task): void {
 
 function becomeZombie(kernel: Kernel, process: Process): void {
   process.state = 'zombie';
+  traceEnd(kernel, process);
   for (const timer of process.intervalTimers) timer?.stop(kernel);
   deleteTimers(kernel, process);
   process.files?.release(kernel);

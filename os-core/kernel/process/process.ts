@@ -5,6 +5,7 @@
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
+import type { Trace } from '../trace/trace.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import type { ProcessFiles } from './seams.ts';
 import { ProcessSignals } from './signal-state.ts';
@@ -77,6 +78,8 @@ export class Process {
   verifiedBy = '';
   /** Text for euroos_why: the reason of the last refusal. */
   lastRefusal = '';
+  /** Who watches what it does. */
+  trace: Trace | null = null;
   /** prctl PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG. */
   dumpable = 1;
   noNewPrivileges = 0;
@@ -144,4 +147,4 @@ export class Process {
     this.capabilities &= mask;
   }
 }
-registerClass('Process', 3, Process);
+registerClass('Process', 4, Process);

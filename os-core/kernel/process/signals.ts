@@ -8,6 +8,7 @@
 import { Errno } from '../../abi/errno.ts';
 import { LAST_SIGNAL, SIG_DFL, SIG_IGN, Signal, SignalCode, signalNames } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
+import { traceSignal } from '../trace/trace.ts';
 import { readSaved, SavedRegister } from '../traps/saved-registers.ts';
 import { endProcess } from './exit.ts';
 import { reportFault } from './fault-report.ts';
@@ -183,6 +184,7 @@ export function takeSignal(kernel: Kernel, task: Task): SignalInformation | null
       task.signals.pending.take(task.signals.blocked) ?? process.signals.pending.take(task.signals.blocked);
     for (const sibling of process.tasks) updateActionable(sibling);
     if (information === null) return null;
+    traceSignal(task, information);
     const { handler } = process.signals.actions[information.number];
     if (handler === SIG_IGN) continue;
     if (handler !== SIG_DFL) return information;

@@ -82,6 +82,8 @@ export class Task implements Wakeable, TimerTarget {
    * null when a call starts.
    */
   progress: unknown = null;
+  /** The arguments of the running call as text, while somebody watches (kernel/trace). */
+  tracedCall: string[] | null = null;
 
   readonly signals: TaskSignals = new TaskSignals();
   /** set_tid_address / CLONE_CHILD_CLEARTID: user address or 0. */
@@ -170,4 +172,4 @@ export class Task implements Wakeable, TimerTarget {
     if (this.state === TaskState.sleeping) this.scheduler.makeRunnable(this);
   }
 }
-registerClass('Task', 2, Task);
+registerClass('Task', 3, Task);

@@ -51,6 +51,9 @@ export class Scheduler {
   idleTicks = 0;
   /** … and those that found a task at work that is no program of ring 3. */
   systemTicks = 0;
+  /** Virtual time spent idle up to the last time that there was work; and when the present idling began. */
+  private idleNanos = 0;
+  private idleSinceNanos = 0;
   readonly load: LoadAverage = new LoadAverage();
   contextSwitches = 0;
 
@@ -59,6 +62,18 @@ export class Scheduler {
   }
   get runnableCount(): number {
     return this.queue.size + (this.current === null ? 0 : 1);
+  }
+
+  /** Nothing can run from now on, or something can again. */
+  setIdle(nowNanos: number, idle: boolean): void {
+    if (idle === this.idle) return;
+    if (idle) this.idleSinceNanos = nowNanos;
+    else this.idleNanos += nowNanos - this.idleSinceNanos;
+    this.idle = idle;
+  }
+  /** Virtual time since power-on in which there was nothing to do. */
+  idleTimeNanos(nowNanos: number): number {
+    return this.idleNanos + (this.idle ? nowNanos - this.idleSinceNanos : 0);
   }
 
   /** Queues a task that can go on. */

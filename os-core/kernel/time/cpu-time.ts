@@ -4,12 +4,12 @@ import type { Kernel } from '../kernel.ts';
 import type { Process } from '../process/process.ts';
 import type { Task } from '../process/task.ts';
 
-/** Instructions as nanoseconds of CPU time: the ratio that the machine has had since power-on. */
+/** Instructions as nanoseconds of CPU time: their share of the time in which the machine had something to do. */
 export function instructionsToNanos(kernel: Kernel, instructions: number): number {
   const { instructionCount } = kernel.machine.cpu;
-  return instructionCount === 0
-    ? 0
-    : Math.floor((instructions / instructionCount) * Math.min(kernel.nowNanos(), instructionCount * 1000));
+  const now = kernel.nowNanos();
+  const busy = now - kernel.scheduler.idleTimeNanos(now);
+  return instructionCount === 0 ? 0 : Math.floor((instructions / instructionCount) * busy);
 }
 
 export interface CpuInstructions {

@@ -70,17 +70,20 @@ function memoryInfo(kernel: Kernel): string {
   return rows.map(([name, value]) => `${`${name}:`.padEnd(16)}${String(value).padStart(8)} kB\n`).join('');
 }
 
-/** Ticks of 10 ms since power-on by what they were spent on. While the machine idles it has no ticks to count. */
-function cpuTicks(kernel: Kernel): { readonly user: number; readonly system: number; readonly idle: number } {
+/** Time since power-on in units of 10 ms, by what it was spent on; the ticks tell programs from the rest. */
+function cpuTime(kernel: Kernel): { readonly user: number; readonly system: number; readonly idle: number } {
   const { scheduler } = kernel;
-  const busy = scheduler.ticks - scheduler.idleTicks;
-  const all = Math.floor((kernel.nowNanos() / 1e9) * TICK_HERTZ);
-  return { user: busy - scheduler.systemTicks, system: scheduler.systemTicks, idle: Math.max(0, all - busy) };
+  const now = kernel.nowNanos();
+  const units = (nanos: number): number => Math.floor((nanos / 1e9) * TICK_HERTZ);
+  const idle = units(scheduler.idleTimeNanos(now));
+  const busy = units(now) - idle;
+  const system = Math.min(busy, scheduler.systemTicks);
+  return { user: busy - system, system, idle };
 }
 
 function machineStat(kernel: Kernel): string {
   const { scheduler, processes } = kernel;
-  const { user, system, idle } = cpuTicks(kernel);
+  const { user, system, idle } = cpuTime(kernel);
   const cpu = `${user} 0 ${system} ${idle} 0 0 0 0 0 0`;
   return (
     `cpu  ${cpu}\ncpu0 ${cpu}\nctxt ${scheduler.contextSwitches}\nbtime ${kernel.clock.powerOnUnixSeconds}\n` +
@@ -89,8 +92,8 @@ function machineStat(kernel: Kernel): string {
 }
 
 function uptime(kernel: Kernel): string {
-  const idle = (cpuTicks(kernel).idle / TICK_HERTZ) * 1e9;
-  return `${hundredths(kernel.nowNanos())} ${hundredths(idle)}\n`;
+  const now = kernel.nowNanos();
+  return `${hundredths(now)} ${hundredths(kernel.scheduler.idleTimeNanos(now))}\n`;
 }
 
 export function mounts(kernel: Kernel): string {
