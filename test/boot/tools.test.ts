@@ -8,7 +8,9 @@ const shell = (script: string, ...options: string[]): Promise<RunResult> => euro
 describe('commands that look into the system', () => {
   it('E28: ps lists processes with their state, or those that are named', async () => {
     const { stdout, status } = await shell('sleep 100 & ps; ps $!; kill $!; ps 9999; echo $?; ps -x 2>&1; echo $?');
-    expect(stdout).toMatch(/^ {2}PID {2}PPID USER {5}S {4}TIME {2}MEMORY {2}COMMAND\n {4}1 {5}0 root {5}S .*\/bin\/init/);
+    expect(stdout).toMatch(
+      /^ {2}PID {2}PPID USER {5}S {4}TIME {2}MEMORY {2}COMMAND\n {4}1 {5}0 root {5}S .*\/bin\/init/,
+    );
     expect(stdout).toMatch(/\n +\d+ +\d+ user {5}S +0:00 +\d+K {2}sleep 100\n/);
     expect(stdout).toMatch(/\n +\d+ +\d+ user {5}R +0:00 +\d+K {2}ps\n/);
     expect(stdout.match(/sleep 100\n/g)).toHaveLength(2);
@@ -18,7 +20,9 @@ describe('commands that look into the system', () => {
 
   it('E32: without the right to processes ps and caps show only themselves, dmesg nothing', async () => {
     const { stdout, stderr } = await shell('ps; caps; dmesg; echo $?', '--caps', 'console,file');
-    expect(stdout).toMatch(/^ {2}PID.*\n.*user {5}R.* ps\n {2}PID.*\n +\d+ {2}caps +held {4}- {7}held - .* EuroOS\n1\n$/);
+    expect(stdout).toMatch(
+      /^ {2}PID.*\n.*user {5}R.* ps\n {2}PID.*\n +\d+ {2}caps +held {4}- {7}held - .* EuroOS\n1\n$/,
+    );
     expect(stderr).toBe('dmesg: /proc/kmsg: Operation not permitted\n');
   });
 
@@ -38,7 +42,9 @@ describe('commands that look into the system', () => {
     expect(stdout).toMatch(/\n\[ +\d+\.\d{6}\] .*\n/);
     expect(stdout).toMatch(/\n00:00\.0 Host bridge: 1b36:0008\n/);
     expect(stdout).toMatch(/\n00:08\.0 SCSI storage controller: Virtio block device \[1af4:1042\] \(rev 01\)\n/);
-    expect(stdout).toMatch(/\n00:08\.0 0100: 1af4:1042 \(rev 01\)\n\tInterrupt: line \d+\n\tRegion 0: Memory at [0-9a-f]+ \[size=16K\]\n/);
+    expect(stdout).toMatch(
+      /\n00:08\.0 0100: 1af4:1042 \(rev 01\)\n\tInterrupt: line \d+\n\tRegion 0: Memory at [0-9a-f]+ \[size=16K\]\n/,
+    );
   });
 
   it('E28: top prints tables, and says that it needs a terminal to draw', async () => {
