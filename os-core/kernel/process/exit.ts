@@ -6,6 +6,7 @@
 import { SIG_IGN, Signal, SignalActionFlag, SignalCode } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
 import { releaseRobustList, wakeAddress } from '../syscalls/futex.ts';
+import { processCpuTime, threadCpuNanos } from '../time/cpu-time.ts';
 import { traceEnd } from '../trace/trace.ts';
 import type { Process } from './process.ts';
 import { waitStatus } from './process.ts';
@@ -59,6 +60,7 @@ function endTask(kernel: Kernel, task: Task): void {
   task.clearWait(kernel);
   process.userInstructions += task.userInstructions;
   process.systemInstructions += task.systemInstructions;
+  process.cpuNanos += threadCpuNanos(kernel, task);
   kernel.scheduler.remove(task);
   task.state = TaskState.dead;
   process.tasks.delete(task);
@@ -164,6 +166,7 @@ export function reap(kernel: Kernel, process: Process): void {
   kernel.processes.processes.delete(process.id);
   if (parent === null) return;
   parent.children.delete(process);
-  parent.childrenUserInstructions += process.userInstructions + process.childrenUserInstructions;
-  parent.childrenSystemInstructions += process.systemInstructions + process.childrenSystemInstructions;
+  const own = processCpuTime(kernel, process);
+  parent.childrenCpuTime.user += own.user + process.childrenCpuTime.user;
+  parent.childrenCpuTime.system += own.system + process.childrenCpuTime.system;
 }

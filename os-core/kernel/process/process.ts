@@ -5,6 +5,7 @@
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
+import type { CpuTime } from '../time/cpu-time.ts';
 import type { Trace } from '../trace/trace.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import type { ProcessFiles } from './seams.ts';
@@ -101,11 +102,13 @@ export class Process {
     hard: Infinity,
   }));
   readonly startedNanos: number;
-  /** Sums over ended threads; and over waited-for children. In instructions. */
+  /** Sums over ended threads: instructions, and virtual time on the CPU. */
   userInstructions = 0;
   systemInstructions = 0;
-  childrenUserInstructions = 0;
-  childrenSystemInstructions = 0;
+  cpuNanos = 0;
+  /** How its CPU time was divided when somebody asked last (time/cpu-time.ts); and the sum over waited-for children. */
+  readonly shownCpuTime: CpuTime = { user: 0, system: 0 };
+  readonly childrenCpuTime: CpuTime = { user: 0, system: 0 };
   minorFaults = 0;
 
   /** Job control: last stop signal to report, and whether wait4 has reported it. */

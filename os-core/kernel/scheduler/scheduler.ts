@@ -27,6 +27,8 @@ const FIRST_TICK_INSTRUCTIONS = 1_000_000;
 
 export class Scheduler {
   current: Task | null = null;
+  /** Virtual time at which it became that. */
+  private currentSinceNanos = 0;
   /** True while the CPU is (or is about to be) in ring 3 with current's registers. */
   inUserMode = false;
   /** The tick asks for another task at the next chance. */
@@ -145,6 +147,7 @@ export class Scheduler {
     if (task === null) return null;
     this.queue.delete(task);
     this.current = task;
+    this.currentSinceNanos = kernel.nowNanos();
     this.minimum = Math.max(this.minimum, task.virtualRunTime);
     this.chargedUpTo = kernel.machine.cpu.instructionCount;
     task.switches++;
@@ -155,11 +158,17 @@ export class Scheduler {
     return task;
   }
 
+  /** How long `task` has been the current one; 0 if it is not. */
+  runningNanos(task: Task, nowNanos: number): number {
+    return task === this.current ? nowNanos - this.currentSinceNanos : 0;
+  }
+
   /** The current task gives up the CPU: among the others if still runnable, else it sleeps, has stopped or is dead. */
   yieldCurrent(kernel: Kernel): void {
     const task = this.current;
     assert(task !== null, 'no task has the CPU');
     this.charge(kernel.machine.cpu.instructionCount);
+    task.cpuNanos += this.runningNanos(task, kernel.nowNanos());
     this.current = null;
     this.inUserMode = false;
     if (task.state === TaskState.runnable) this.queue.add(task);

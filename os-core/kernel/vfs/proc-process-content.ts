@@ -9,7 +9,7 @@ import { type Process, ResourceLimit } from '../process/process.ts';
 import { bitOfSignal } from '../process/signal-state.ts';
 import { type Task, TaskState } from '../process/task.ts';
 import { TICK_HERTZ } from '../scheduler/scheduler.ts';
-import { instructionsOf, instructionsToNanos } from '../time/cpu-time.ts';
+import { processCpuTime, threadCpuTime } from '../time/cpu-time.ts';
 import { FileTable } from './file-table.ts';
 import { kibibytes, mounts } from './proc-content.ts';
 import { Vfs } from './vfs.ts';
@@ -31,8 +31,7 @@ function escapeLine(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 }
 /** CPU time in clock ticks (USER_HZ, sysconf(_SC_CLK_TCK)). */
-const ticks = (kernel: Kernel, instructions: number): number =>
-  Math.floor((instructionsToNanos(kernel, instructions) / 1e9) * TICK_HERTZ);
+const ticks = (nanos: number): number => Math.floor((nanos / 1e9) * TICK_HERTZ);
 
 /** What drivers put into Process.controllingTerminal, as far as /proc shows it. */
 interface ShownTerminal {
@@ -56,12 +55,10 @@ function processStat(kernel: Kernel, process: Process, thread: Task | null = nul
   fields[6] = terminal?.deviceNumber ?? 0;
   fields[7] = terminal === null || terminal.foreground === 0 ? -1 : terminal.foreground;
   fields[9] = process.minorFaults;
-  const own =
-    thread === null ? instructionsOf(process) : { user: thread.userInstructions, system: thread.systemInstructions };
-  fields[13] = ticks(kernel, own.user);
-  fields[14] = ticks(kernel, own.system);
-  fields[15] = ticks(kernel, process.childrenUserInstructions);
-  fields[16] = ticks(kernel, process.childrenSystemInstructions);
+  const own = thread === null ? processCpuTime(kernel, process) : threadCpuTime(kernel, thread);
+  const children = process.childrenCpuTime;
+  for (const [i, nanos] of [own.user, own.system, children.user, children.system].entries())
+    fields[13 + i] = ticks(nanos);
   fields[17] = 20 + process.niceness;
   fields[18] = process.niceness;
   fields[19] = process.tasks.size;
