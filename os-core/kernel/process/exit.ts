@@ -88,8 +88,7 @@ function becomeZombie(kernel: Kernel, process: Process): void {
   if (process.parent !== null && process.lastRefusal !== '') process.parent.lastRefusal = process.lastRefusal;
   const status = process.exitStatus;
   const signal = status & 0x7f;
-  const code =
-    signal === 0 ? SignalCode.childExited : (status & 0x80) !== 0 ? SignalCode.childDumped : SignalCode.childKilled;
+  const code = signal === 0 ? SignalCode.childExited : SignalCode.childKilled;
   const { parent } = process;
   if (process.id === 1) {
     // Nothing is left to run for.

@@ -26,7 +26,8 @@ export interface Credentials {
 /** Wait status as wait4 writes it. */
 export const waitStatus = {
   exited: (code: number): number => (code & 0xff) << 8,
-  killed: (signal: number, coreDumped: boolean): number => (signal & 0x7f) | (coreDumped ? 0x80 : 0),
+  /** Without the flag of a core dump (0x80): none is ever written. */
+  killed: (signal: number): number => signal & 0x7f,
   stopped: (signal: number): number => 0x7f | (signal << 8),
   continued: 0xffff,
 } as const;

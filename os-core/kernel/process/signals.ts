@@ -116,7 +116,7 @@ export function killForFault(kernel: Kernel, task: Task, information: SignalInfo
       task,
       `[fault] ${process.executablePath || task.name} (${process.id}): ${signalNames[number]}, ${what}, rip 0x${at}, rsp 0x${stack}`,
     );
-    endProcess(kernel, process, waitStatus.killed(number, defaultDisposition(number) === 'dump'));
+    endProcess(kernel, process, waitStatus.killed(number));
     return;
   }
   task.signals.pending.add(information);
@@ -160,7 +160,7 @@ export function notifyParent(kernel: Kernel, process: Process, code: number, sta
   process.exitQueue.wakeAll();
   if (parent === null) return;
   parent.childQueue.wakeAll();
-  const ended = code === SignalCode.childExited || code === SignalCode.childKilled || code === SignalCode.childDumped;
+  const ended = code === SignalCode.childExited || code === SignalCode.childKilled;
   const number = ended ? process.exitSignal : Signal.SIGCHLD;
   // clone(2) takes any number below 256; only real signals are sent.
   if (number === 0 || number > LAST_SIGNAL) return;
@@ -195,7 +195,7 @@ export function takeSignal(kernel: Kernel, task: Task): SignalInformation | null
         stopProcess(kernel, process, information.number);
         return null;
       case 'terminate':
-        endProcess(kernel, process, waitStatus.killed(information.number, false));
+        endProcess(kernel, process, waitStatus.killed(information.number));
         return null;
       case 'dump':
         reportFault(
@@ -203,7 +203,7 @@ export function takeSignal(kernel: Kernel, task: Task): SignalInformation | null
           task,
           `[signal] ${process.executablePath || task.name} (${process.id}) ended by ${signalNames[information.number]}`,
         );
-        endProcess(kernel, process, waitStatus.killed(information.number, true));
+        endProcess(kernel, process, waitStatus.killed(information.number));
         return null;
     }
   }

@@ -219,9 +219,7 @@ function waitid(kernel: Kernel, task: Task, a: SystemCallArguments): number {
             ? SignalCode.childContinued
             : signal === 0
               ? SignalCode.childExited
-              : (status & 0x80) !== 0
-                ? SignalCode.childDumped
-                : SignalCode.childKilled;
+              : SignalCode.childKilled;
       view.setInt32(0, 17, true);
       view.setInt32(8, code, true);
       view.setInt32(16, event.child.id, true);
