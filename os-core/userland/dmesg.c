@@ -22,8 +22,8 @@ int main(int argc, char **argv) {
   char **lines = NULL, *line = NULL;
   size_t count = 0, size = 0;
   while (getline(&line, &size, log) >= 0) {
-    if (count % 256 == 0) lines = realloc(lines, sizeof *lines * (count + 256));
-    lines[count++] = strdup(line);
+    if (count % 256 == 0) lines = must(realloc(lines, sizeof *lines * (count + 256)));
+    lines[count++] = must(strdup(line));
   }
   if (ferror(log)) {
     complain("/proc/kmsg");

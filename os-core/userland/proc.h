@@ -90,12 +90,12 @@ static UNUSED int list_processes(struct process **result) {
   struct dirent *entry;
   while ((entry = readdir(folder)) != NULL) {
     if (!isdigit((unsigned char)entry->d_name[0])) continue;
-    if (count % 64 == 0) ids = realloc(ids, sizeof *ids * (size_t)(count + 64));
+    if (count % 64 == 0) ids = must(realloc(ids, sizeof *ids * (size_t)(count + 64)));
     ids[count++] = atoi(entry->d_name);
   }
   closedir(folder);
   qsort(ids, (size_t)count, sizeof *ids, compare_ids);
-  *result = calloc((size_t)count + 1, sizeof **result);
+  *result = must(calloc((size_t)count + 1, sizeof **result));
   for (int i = 0; i < count; i++)
     if (read_process(ids[i], *result + found) == 0) found++;
     else if (reason == 0) reason = errno;

@@ -148,7 +148,7 @@ int main(int argc, char **argv) {
       complain("/proc");
       return 1;
     }
-    struct row *rows = calloc((size_t)count, sizeof *rows);
+    struct row *rows = must(calloc((size_t)count, sizeof *rows));
     for (int i = 0; i < count; i++) {
       rows[i].process = list[i];
       // What is new has used all its time since.

@@ -7,6 +7,7 @@ import { Errno } from '../../abi/errno.ts';
 import { signalNames } from '../../abi/signal.ts';
 import { errorText } from '../../sdk/error-text.ts';
 import type { Kernel } from '../kernel.ts';
+import { USER_MAP_END } from '../memory/address-space.ts';
 import type { Task } from '../process/task.ts';
 import type { SystemCallArguments, SystemCallEntry } from '../syscalls/handler.ts';
 
@@ -181,9 +182,8 @@ export function flagText(value: number, { bits, fieldMask = 0, field = {} }: Nam
 }
 
 function peek(kernel: Kernel, task: Task, address: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  // What lies beyond user space is refused by the call itself.
-  if (address >= 0x8000_0000_0000) return bytes.subarray(0, 0);
+  // What lies beyond user space is never shown; the call itself refuses it.
+  const bytes = new Uint8Array(Math.max(0, Math.min(length, USER_MAP_END - address)));
   return bytes.subarray(0, task.process.addressSpace?.peek(kernel, address, bytes) ?? 0);
 }
 
