@@ -251,7 +251,7 @@ Known differences:
 
 - Set-user-id and set-group-id bits of files are not kept: programs get rights from their signature and their parent, never from a
   file's mode.
-- Of /sys there are the processors only.
+- Of /sys there are the processors and the PCI bus only.
 
 The million instructions are those of the whole run, boot included. The scripts of the jobs are in \`build/corpus/jobs\`.
 `;

@@ -3,7 +3,7 @@
 //
 //   apt-get source ─► dpkg-source -x ─► recipe (sh) ─► <cache>/bin/NAME
 
-/** `result`: where the program lies after the recipe, in the source folder. */
+/** `result`: where the program lies after the recipe, in the source folder; `libraries`: sources unpacked in folders inside it. */
 export const sourcePrograms = [
   {
     name: 'busybox',
@@ -17,6 +17,18 @@ export const sourcePrograms = [
       make -j2 CC=mcc HOSTCC=gcc CFLAGS_busybox=-static-pie busybox`,
   },
   { name: 'dash', source: 'dash', result: 'src/dash', recipe: './configure CC=mcc LDFLAGS=-static-pie && make -j2' },
+  {
+    name: 'less',
+    source: 'less',
+    libraries: ['ncurses'],
+    result: 'less',
+    // The terminals that less may meet are compiled in: there is no terminfo database to look in.
+    recipe: `
+      (cd ncurses && ./configure CC=mcc BUILD_CC=gcc --without-shared --without-debug --without-ada --without-cxx \\
+        --without-cxx-binding --without-manpages --without-tests --without-progs --with-termlib --disable-database \\
+        --with-fallbacks=xterm-256color,xterm,linux,vt100 && make -j2 -C include && make -j2 -C ncurses) >/dev/null
+      ./configure CC=mcc CPPFLAGS=-I$PWD/ncurses/include LDFLAGS=-L$PWD/ncurses/lib >/dev/null && make`,
+  },
   {
     name: 'lua',
     source: 'lua5.4',

@@ -80,21 +80,30 @@ function versionOf(source) {
   return found === undefined ? null : found.slice(source.length + 1, -'.dsc'.length);
 }
 
+/** The program's own source first, then its libraries'. */
+const sourcesOf = (program) => [program.source, ...(program.libraries ?? [])];
+
 function isStaticPie(file) {
   return /pie executable.*static-pie linked/.test(run('file', ['-b', file]));
 }
 
 function buildProgram(program, tools) {
   const output = path.join(folder('bin'), program.name);
-  const print = fingerprint([SPECS], [versionOf(program.source), program.recipe]);
+  const sources = sourcesOf(program);
+  const print = fingerprint([SPECS], [...sources.map(versionOf), program.recipe]);
   const stamp = `${output}.stamp`;
   if (fs.existsSync(output) && fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === print) return;
   say(`corpus: building ${program.name}`);
   const work = path.join(folder('build'), program.name);
   fs.rmSync(work, { recursive: true, force: true });
   fs.mkdirSync(path.dirname(work), { recursive: true });
-  const description = path.join(folder('source'), `${program.source}_${versionOf(program.source)}.dsc`);
-  run('dpkg-source', ['--no-check', '--no-copy', '--skip-patches', '-x', description, work], { cwd: folder('build') });
+  for (const source of sources) {
+    const description = path.join(folder('source'), `${source}_${versionOf(source)}.dsc`);
+    const target = source === program.source ? work : path.join(work, source);
+    run('dpkg-source', ['--no-check', '--no-copy', '--skip-patches', '-x', description, target], {
+      cwd: folder('build'),
+    });
+  }
   run('sh', ['-ec', `${KEEP_GENERATED}${program.recipe}`], {
     cwd: work,
     env: { ...process.env, PATH: `${tools}:${process.env.PATH}`, LC_ALL: 'C' },
@@ -126,7 +135,7 @@ function unpackBinary(program) {
 export function buildCorpus() {
   const environment = aptEnvironment();
   fs.mkdirSync(folder('source'), { recursive: true });
-  const missing = sourcePrograms.filter((program) => versionOf(program.source) === null);
+  const missing = sourcePrograms.flatMap(sourcesOf).filter((source) => versionOf(source) === null);
   const missingBinaries = binaryPackages.filter(
     (program) => !fs.readdirSync(folder('source')).some((name) => name.startsWith(`${program.package}_`)),
   );
@@ -134,8 +143,7 @@ export function buildCorpus() {
     say('corpus: fetching the sources from Debian');
     const options = { cwd: folder('source'), env: environment };
     run('apt-get', ['update'], options);
-    if (missing.length > 0)
-      run('apt-get', ['source', '--download-only', ...missing.map((program) => program.source)], options);
+    if (missing.length > 0) run('apt-get', ['source', '--download-only', ...missing], options);
     if (missingBinaries.length > 0)
       run('apt-get', ['download', ...missingBinaries.map((program) => program.package)], options);
   }

@@ -1,5 +1,6 @@
 // `euroos run`: the main thread. It owns stdin, stdout and the terminal; the machine lives in a worker thread.
 
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -155,7 +156,7 @@ export async function runHeadless(options: RunOptions, folder: string): Promise<
   const drains = [new Drain(stdout, process.stdout), new Drain(stderr, process.stderr)];
   if (terminals.includes(true)) drains.push(new Drain(terminal, terminals[1] ? process.stdout : process.stderr));
   const input = preloadedInput === null ? feed(stdin) : null;
-  watchTerminal(terminals, control, wake);
+  watchTerminal(terminals, options.verbose, control, wake);
 
   const worker = new Worker(path.join(folder, 'headless-worker.cjs'), { workerData: data, stdin: false });
   const stop = (reason: number): void => {
@@ -196,7 +197,7 @@ export async function runHeadless(options: RunOptions, folder: string): Promise<
 }
 
 /** Raw mode, so that Ctrl-C and the rest go to the guest; window size changes reach it through the control words. */
-function watchTerminal(terminals: readonly boolean[], control: Int32Array, wake: () => void): void {
+function watchTerminal(terminals: readonly boolean[], verbose: boolean, control: Int32Array, wake: () => void): void {
   const output = terminals[1] ? process.stdout : terminals[2] ? process.stderr : null;
   const update = (): void => {
     // A terminal that does not know its size (0 x 0) is a terminal all the same.
@@ -206,5 +207,10 @@ function watchTerminal(terminals: readonly boolean[], control: Int32Array, wake:
   };
   update();
   output?.on('resize', update);
-  if (terminals[0]) process.stdin.setRawMode(true);
+  if (!terminals[0]) return;
+  process.stdin.setRawMode(true);
+  // Node leaves the processing of output on, but the guest's terminal has done that: a line feed that a program means as "down" would
+  // go to the first column, too. Not with the serial log on the same screen, whose lines end with a line feed only. The end of raw mode
+  // undoes both.
+  if (!verbose) spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
 }

@@ -67,7 +67,6 @@ export const SignalCode = {
   threadKill: -6,
   childExited: 1,
   childKilled: 2,
-  childDumped: 3,
   childStopped: 5,
   childContinued: 6,
   mapError: 1,

@@ -374,4 +374,6 @@ export const SystemCall = {
   euroos_power: 0x4000_0003,
   /** Kernel log from its oldest line: euroos_log(buffer, size). */
   euroos_log: 0x4000_0004,
+  /** A descriptor that tells what a process does: euroos_trace(process, flags: 1 = its children too, 2 = from its next execve on). */
+  euroos_trace: 0x4000_0005,
 } as const;

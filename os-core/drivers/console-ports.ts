@@ -96,7 +96,8 @@ export class ConsolePorts implements PortListener {
     let terminal = this.terminals.get(port.number) ?? null;
     if (terminal === null && port.isTerminal) {
       const name = port.number === 0 ? 'hvc0' : `virtio-ports/${port.name}`;
-      terminal = new Terminal(name, new PortWire(this.console, port), port.columns, port.rows);
+      const device = { major: port.number === 0 ? HVC_MAJOR : PORTS_MAJOR, minor: port.number };
+      terminal = new Terminal(name, device, new PortWire(this.console, port), port.columns, port.rows);
       this.terminals.set(port.number, terminal);
     }
     return terminal;

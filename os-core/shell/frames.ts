@@ -237,8 +237,7 @@ export type BuiltinFrame =
     }
   | { readonly kind: 'dot'; at: number; readonly path: string; candidates: string[]; index: number }
   | { readonly kind: 'resume'; at: number; readonly job: Job; readonly foreground: boolean }
-  | { readonly kind: 'ps'; at: number; names: string[]; index: number; rows: string[][] }
-  | { readonly kind: 'report'; at: number; readonly topic: 'mem' | 'uptime' | 'net' | 'caps' | 'why' }
+  | { readonly kind: 'report'; at: number; readonly topic: 'mem' | 'uptime' | 'net' | 'why' }
   | {
       readonly kind: 'ping';
       at: number;

@@ -15,7 +15,7 @@ import {
   runWaitAll,
   runWhich,
 } from './builtins/process-builtins.ts';
-import { runPs, runReport } from './builtins/reports.ts';
+import { runReport } from './builtins/reports.ts';
 import { runBuiltin } from './builtins/table.ts';
 import { runTest } from './builtins/test.ts';
 import { runComplete, runEditLine } from './editor/edit-frame.ts';
@@ -151,8 +151,6 @@ function run(shell: ShellState, frame: Frame): Next {
       return runDot(shell, frame);
     case 'resume':
       return runResume(shell, frame);
-    case 'ps':
-      return runPs(shell, frame);
     case 'report':
       return runReport(shell, frame);
     case 'ping':

@@ -36,6 +36,15 @@ static UNUSED long number_argument(const char *argument, const char *text) {
   return value;
 }
 
+/* What malloc and its kin gave, or the end of the program. */
+static UNUSED void *must(void *memory) {
+  if (memory == NULL) {
+    complain("memory");
+    exit(1);
+  }
+  return memory;
+}
+
 /* 0, or -1 with errno. */
 static UNUSED int write_all(int descriptor, const char *bytes, size_t count) {
   while (count > 0) {
@@ -54,11 +63,7 @@ static UNUSED int write_all(int descriptor, const char *bytes, size_t count) {
 static UNUSED char *join_path(const char *folder, const char *name) {
   size_t length = strlen(folder);
   while (length > 1 && folder[length - 1] == '/') length--;
-  char *path = malloc(length + strlen(name) + 2);
-  if (path == NULL) {
-    complain("memory");
-    exit(1);
-  }
+  char *path = must(malloc(length + strlen(name) + 2));
   memcpy(path, folder, length);
   path[length] = '/';
   strcpy(path + length + 1, name);

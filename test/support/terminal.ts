@@ -1,8 +1,8 @@
-// `euroos run` on a real pseudo terminal of the host, for tests of interactive use.
+// Programs on real pseudo terminals of the host, for tests of interactive use.
 //
-//   test ─ master /dev/ptmx ═ /dev/pts/N ─ stdin, stdout, stderr of euroos, which is the session's foreground group
+//   test ─ master /dev/ptmx ═ /dev/pts/N ─ stdin, stdout, stderr of the program, which leads the session's foreground group
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import koffi from 'koffi';
@@ -18,30 +18,43 @@ const TIOCGPTN = 0x8004_5430;
 const TIOCSPTLCK = 0x4004_5431;
 const TIOCSWINSZ = 0x5414;
 
-export class TerminalRun {
+export interface HostTerminalOptions {
+  readonly columns: number;
+  readonly rows: number;
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly folder?: string;
+}
+
+export class HostTerminal {
   /** All that has come out, without control sequences and carriage returns. */
   get output(): string {
     // ECMA-48, 5.4.
     return this.raw.replace(/\x1b\[[0-9;?]*[A-Za-z]|\r/g, '');
   }
   private raw = '';
+  /** Told of all that comes out. */
+  onOutput: (bytes: Buffer) => void = () => {};
   status: number | null = null;
   private readonly master: number;
   private readonly slave: number;
   private readonly ended: Promise<void>;
+  private readonly child: ChildProcess;
+  private readsEnd: () => void = () => {};
+  private readonly lastRead: Promise<void> = new Promise((resolve) => {
+    this.readsEnd = resolve;
+  });
 
-  /** `args` after `euroos run`. */
-  constructor(args: readonly string[], columns: number, rows: number) {
+  constructor(command: readonly string[], { columns, rows, environment, folder }: HostTerminalOptions) {
     this.master = fs.openSync('/dev/ptmx', fs.constants.O_RDWR | fs.constants.O_NOCTTY);
     const number = Buffer.alloc(4);
     ioctl(this.master, TIOCSPTLCK, Buffer.alloc(4));
     ioctl(this.master, TIOCGPTN, number);
     this.slave = fs.openSync(`/dev/pts/${number.readInt32LE()}`, fs.constants.O_RDWR | fs.constants.O_NOCTTY);
     this.resize(columns, rows);
-    const command = [process.execPath, path.join(root, 'electron/cli/euroos.mjs'), 'run', '--net', 'none', ...args];
     const child = spawn('setsid', ['--ctty', '--wait', ...command], {
       stdio: [this.slave, this.slave, this.slave],
-      env: { ...process.env, XDG_CONFIG_HOME: temporaryFolder('terminal') },
+      env: environment ?? process.env,
+      cwd: folder,
     });
     this.ended = new Promise((resolve) => {
       child.once('exit', (status) => {
@@ -49,14 +62,16 @@ export class TerminalRun {
         resolve();
       });
     });
+    this.child = child;
     this.readOn();
   }
 
   private readOn(): void {
     const buffer = Buffer.alloc(4096);
     fs.read(this.master, buffer, 0, buffer.length, null, (error, count) => {
-      if (error !== null || count === 0) return;
+      if (error !== null || count === 0) return this.readsEnd();
       this.raw += buffer.toString('latin1', 0, count);
+      this.onOutput(buffer.subarray(0, count));
       this.readOn();
     });
   }
@@ -86,6 +101,17 @@ export class TerminalRun {
     throw new Error(`not seen: ${pattern}; the terminal shows:\n${this.output}`);
   }
 
+  /** Ends the program, and those in its foreground by the hang-up that follows. */
+  async hangUp(): Promise<void> {
+    if (this.status === null) this.child.kill('SIGKILL');
+    await this.ended;
+    fs.closeSync(this.slave);
+    // A read that still waits would keep one of the few threads of Node's pool for ever.
+    const late = new Promise((resolve) => setTimeout(resolve, 5000).unref());
+    await Promise.race([this.lastRead, late]);
+    fs.closeSync(this.master);
+  }
+
   /** The exit status. */
   async end(): Promise<number | null> {
     await this.ended;
@@ -94,5 +120,14 @@ export class TerminalRun {
     await new Promise((resolve) => setTimeout(resolve, 50));
     fs.closeSync(this.master);
     return this.status;
+  }
+}
+
+/** `euroos run` on such a terminal. */
+export class TerminalRun extends HostTerminal {
+  /** `args` after `euroos run`. */
+  constructor(args: readonly string[], columns: number, rows: number) {
+    const command = [process.execPath, path.join(root, 'electron/cli/euroos.mjs'), 'run', '--net', 'none', ...args];
+    super(command, { columns, rows, environment: { ...process.env, XDG_CONFIG_HOME: temporaryFolder('terminal') } });
   }
 }

@@ -43,7 +43,7 @@ export class PtyPair implements TerminalWire {
 
   constructor(index: number) {
     this.index = index;
-    this.terminal = new Terminal(`pts/${index}`, this, 80, 24);
+    this.terminal = new Terminal(`pts/${index}`, { major: SLAVE_MAJOR, minor: index }, this, 80, 24);
   }
 
   /** The master takes the output itself when it reads. */

@@ -30,6 +30,8 @@ const messageEncoder = new TextEncoder();
 export class Terminal {
   /** Name below /dev. */
   readonly name: string;
+  /** Of that name, as stat's st_rdev and /proc/PID/stat's tty_nr show it. */
+  readonly deviceNumber: number;
   readonly discipline: LineDiscipline = new LineDiscipline();
   readonly wire: TerminalWire;
   columns: number;
@@ -42,8 +44,16 @@ export class Terminal {
   hungUp = false;
   readonly changed: WaitQueue = new WaitQueue();
 
-  constructor(name: string, wire: TerminalWire, columns: number, rows: number) {
+  constructor(
+    name: string,
+    device: { readonly major: number; readonly minor: number },
+    wire: TerminalWire,
+    columns: number,
+    rows: number,
+  ) {
     this.name = name;
+    // Minor numbers below 256, as all here are.
+    this.deviceNumber = (device.major << 8) | device.minor;
     this.wire = wire;
     this.columns = columns;
     this.rows = rows;
@@ -169,7 +179,7 @@ export class Terminal {
     return -Errno.EINTR;
   }
 }
-registerClass('drivers.Terminal', 1, Terminal);
+registerClass('drivers.Terminal', 2, Terminal);
 
 /** No member of the group has a parent in another group of the same session (POSIX 3.264): nobody would ever continue it. */
 function isOrphaned(kernel: Kernel, process: Process): boolean {

@@ -33,6 +33,6 @@ export function endLargest(kernel: Kernel, task: Task): boolean {
     sendSignal(kernel, victim, plainInformation(Signal.SIGKILL, SignalCode.kernel));
     return false;
   }
-  endProcess(kernel, victim, waitStatus.killed(Signal.SIGKILL, false));
+  endProcess(kernel, victim, waitStatus.killed(Signal.SIGKILL));
   return true;
 }

@@ -6,6 +6,8 @@
 import { SIG_IGN, Signal, SignalActionFlag, SignalCode } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
 import { releaseRobustList, wakeAddress } from '../syscalls/futex.ts';
+import { processCpuTime, threadCpuNanos } from '../time/cpu-time.ts';
+import { traceEnd } from '../trace/trace.ts';
 import type { Process } from './process.ts';
 import { waitStatus } from './process.ts';
 import { notifyParent, plainInformation, sendSignal, signalGroup } from './signals.ts';
@@ -58,6 +60,7 @@ function endTask(kernel: Kernel, task: Task): void {
   task.clearWait(kernel);
   process.userInstructions += task.userInstructions;
   process.systemInstructions += task.systemInstructions;
+  process.cpuNanos += threadCpuNanos(kernel, task);
   kernel.scheduler.remove(task);
   task.state = TaskState.dead;
   process.tasks.delete(task);
@@ -74,6 +77,7 @@ export function releaseVforkParent(task: Task): void {
 
 function becomeZombie(kernel: Kernel, process: Process): void {
   process.state = 'zombie';
+  traceEnd(kernel, process);
   for (const timer of process.intervalTimers) timer?.stop(kernel);
   deleteTimers(kernel, process);
   process.files?.release(kernel);
@@ -84,8 +88,7 @@ function becomeZombie(kernel: Kernel, process: Process): void {
   if (process.parent !== null && process.lastRefusal !== '') process.parent.lastRefusal = process.lastRefusal;
   const status = process.exitStatus;
   const signal = status & 0x7f;
-  const code =
-    signal === 0 ? SignalCode.childExited : (status & 0x80) !== 0 ? SignalCode.childDumped : SignalCode.childKilled;
+  const code = signal === 0 ? SignalCode.childExited : SignalCode.childKilled;
   const { parent } = process;
   if (process.id === 1) {
     // Nothing is left to run for.
@@ -163,6 +166,7 @@ export function reap(kernel: Kernel, process: Process): void {
   kernel.processes.processes.delete(process.id);
   if (parent === null) return;
   parent.children.delete(process);
-  parent.childrenUserInstructions += process.userInstructions + process.childrenUserInstructions;
-  parent.childrenSystemInstructions += process.systemInstructions + process.childrenSystemInstructions;
+  const own = processCpuTime(kernel, process);
+  parent.childrenCpuTime.user += own.user + process.childrenCpuTime.user;
+  parent.childrenCpuTime.system += own.system + process.childrenCpuTime.system;
 }

@@ -248,6 +248,7 @@ function makeProcess(kernel: Kernel, task: Task, request: CloneRequest): Task | 
   child.timerSlackNanos = process.timerSlackNanos;
   child.limits = [...process.limits];
   parent?.children.add(child);
+  if (process.trace?.followsChildren === true) process.trace.attach(child);
   kernel.processes.processes.set(id, child);
   kernel.processes.created++;
   return childTask;

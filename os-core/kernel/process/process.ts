@@ -6,6 +6,8 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import { sharedConstant } from '../shared-constants.ts';
+import type { CpuTime } from '../time/cpu-time.ts';
+import type { Trace } from '../trace/trace.ts';
 import { WaitQueue } from '../wait-queue.ts';
 import type { ProcessFiles } from './seams.ts';
 import { ProcessSignals } from './signal-state.ts';
@@ -25,7 +27,8 @@ export interface Credentials {
 /** Wait status as wait4 writes it. */
 export const waitStatus = {
   exited: (code: number): number => (code & 0xff) << 8,
-  killed: (signal: number, coreDumped: boolean): number => (signal & 0x7f) | (coreDumped ? 0x80 : 0),
+  /** Without the flag of a core dump (0x80): none is ever written. */
+  killed: (signal: number): number => signal & 0x7f,
   stopped: (signal: number): number => 0x7f | (signal << 8),
   continued: 0xffff,
 } as const;
@@ -85,6 +88,8 @@ export class Process {
   verifiedBy = '';
   /** Text for euroos_why: the reason of the last refusal. */
   lastRefusal = '';
+  /** Who watches what it does. */
+  trace: Trace | null = null;
   /** prctl PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG. */
   dumpable = 1;
   noNewPrivileges = 0;
@@ -103,11 +108,13 @@ export class Process {
 
   limits: Limit[] = new Array(RESOURCE_LIMITS).fill(unlimited);
   readonly startedNanos: number;
-  /** Sums over ended threads; and over waited-for children. In instructions. */
+  /** Sums over ended threads: instructions, and virtual time on the CPU. */
   userInstructions = 0;
   systemInstructions = 0;
-  childrenUserInstructions = 0;
-  childrenSystemInstructions = 0;
+  cpuNanos = 0;
+  /** How its CPU time was divided when somebody asked last (time/cpu-time.ts); and the sum over waited-for children. */
+  readonly shownCpuTime: CpuTime = { user: 0, system: 0 };
+  readonly childrenCpuTime: CpuTime = { user: 0, system: 0 };
   minorFaults = 0;
 
   /** Job control: last stop signal to report, and whether wait4 has reported it. */
@@ -149,4 +156,4 @@ export class Process {
     this.capabilities &= mask;
   }
 }
-registerClass('Process', 3, Process);
+registerClass('Process', 4, Process);

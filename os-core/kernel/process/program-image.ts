@@ -105,6 +105,13 @@ export class ProgramCache {
     return image;
   }
 
+  /** Frames of all images, for /proc/meminfo. */
+  get frames(): number {
+    let count = 0;
+    for (const image of this.images.values()) count += Math.ceil(image.sizeBytes / FRAME_BYTES);
+    return count;
+  }
+
   /** Keeps an image; frees unused ones beyond the cache's share of RAM. */
   add(kernel: Kernel, image: ProgramImage): void {
     if (image.identity === '') return;

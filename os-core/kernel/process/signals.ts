@@ -8,6 +8,7 @@
 import { Errno } from '../../abi/errno.ts';
 import { LAST_SIGNAL, SIG_DFL, SIG_IGN, Signal, SignalCode, signalNames } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
+import { traceSignal } from '../trace/trace.ts';
 import { readSaved, SavedRegister } from '../traps/saved-registers.ts';
 import { endProcess } from './exit.ts';
 import { reportFault } from './fault-report.ts';
@@ -122,7 +123,7 @@ export function killForFault(kernel: Kernel, task: Task, information: SignalInfo
       task,
       `[fault] ${process.executablePath || task.name} (${process.id}): ${signalNames[number]}, ${what}, rip 0x${at}, rsp 0x${stack}`,
     );
-    endProcess(kernel, process, waitStatus.killed(number, defaultDisposition(number) === 'dump'));
+    endProcess(kernel, process, waitStatus.killed(number));
     return;
   }
   task.signals.pending.add(information);
@@ -166,7 +167,7 @@ export function notifyParent(kernel: Kernel, process: Process, code: number, sta
   process.exitQueue.wakeAll();
   if (parent === null) return;
   parent.childQueue.wakeAll();
-  const ended = code === SignalCode.childExited || code === SignalCode.childKilled || code === SignalCode.childDumped;
+  const ended = code === SignalCode.childExited || code === SignalCode.childKilled;
   const number = ended ? process.exitSignal : Signal.SIGCHLD;
   // clone(2) takes any number below 256; only real signals are sent.
   if (number === 0 || number > LAST_SIGNAL) return;
@@ -190,6 +191,7 @@ export function takeSignal(kernel: Kernel, task: Task): SignalInformation | null
       task.signals.pending.take(task.signals.blocked) ?? process.signals.pending.take(task.signals.blocked);
     for (const sibling of process.tasks) updateActionable(sibling);
     if (information === null) return null;
+    traceSignal(task, information);
     const { handler } = process.signals.actions[information.number];
     if (handler === SIG_IGN) continue;
     if (handler !== SIG_DFL) return information;
@@ -200,7 +202,7 @@ export function takeSignal(kernel: Kernel, task: Task): SignalInformation | null
         stopProcess(kernel, process, information.number);
         return null;
       case 'terminate':
-        endProcess(kernel, process, waitStatus.killed(information.number, false));
+        endProcess(kernel, process, waitStatus.killed(information.number));
         return null;
       case 'dump':
         reportFault(
@@ -208,7 +210,7 @@ export function takeSignal(kernel: Kernel, task: Task): SignalInformation | null
           task,
           `[signal] ${process.executablePath || task.name} (${process.id}) ended by ${signalNames[information.number]}`,
         );
-        endProcess(kernel, process, waitStatus.killed(information.number, true));
+        endProcess(kernel, process, waitStatus.killed(information.number));
         return null;
     }
   }

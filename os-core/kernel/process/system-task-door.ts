@@ -92,7 +92,7 @@ function nextRequest(kernel: Kernel, task: Task): void {
     // A mistake in a task of ours is contained like a fault of a program.
     const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     kernel.log(`[fault] system task ${task.systemTaskName} (${task.process.id}): ${what}`);
-    endProcess(kernel, task.process, waitStatus.killed(11, false));
+    endProcess(kernel, task.process, waitStatus.killed(11));
     return;
   }
   const payload = request.payload;

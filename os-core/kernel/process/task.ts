@@ -20,6 +20,7 @@ import { registerClass } from '../../../devices/base/object-graph.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import { SystemCallArguments } from '../syscalls/handler.ts';
+import type { CpuTime } from '../time/cpu-time.ts';
 import type { Timer, TimerTarget } from '../time/timers.ts';
 import type { WaitQueue, Wakeable } from '../wait-queue.ts';
 import type { Process } from './process.ts';
@@ -84,6 +85,8 @@ export class Task implements Wakeable, TimerTarget {
    * null when a call starts.
    */
   progress: unknown = null;
+  /** The arguments of the running call as text, while somebody watches (kernel/trace). */
+  tracedCall: string[] | null = null;
 
   readonly signals: TaskSignals = new TaskSignals();
   /** set_tid_address / CLONE_CHILD_CLEARTID: user address or 0. */
@@ -104,6 +107,9 @@ export class Task implements Wakeable, TimerTarget {
   /** Virtual time used, in instructions, split as getrusage wants it. */
   userInstructions = 0;
   systemInstructions = 0;
+  /** Virtual time as the current task, without the present turn; and how it was divided when somebody asked last (time/cpu-time.ts). */
+  cpuNanos = 0;
+  readonly shownCpuTime: CpuTime = { user: 0, system: 0 };
   /** Timer ticks seen while current. */
   ticks = 0;
   /** Instructions weighed by niceness, see scheduler.ts. */

@@ -22,7 +22,8 @@ import type { Kernel } from '../kernel.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
 import { enforceCpuTime } from '../process/limits.ts';
-import { type Task, TaskState } from '../process/task.ts';
+import { type Task, TaskKind, TaskState } from '../process/task.ts';
+import { LoadAverage } from './load-average.ts';
 import { weightOf } from './weights.ts';
 
 export const TICK_HERTZ = 100;
@@ -33,6 +34,8 @@ const LEAST_TURN = 20;
 
 export class Scheduler {
   current: Task | null = null;
+  /** Virtual time at which it became that. */
+  private currentSinceNanos = 0;
   /** True while the CPU is (or is about to be) in ring 3 with current's registers. */
   inUserMode = false;
   /** The tick asks for another task at the next chance. */
@@ -58,6 +61,12 @@ export class Scheduler {
   /** Ticks since boot, and those of them that found the machine idle. */
   ticks = 0;
   idleTicks = 0;
+  /** … and those that found a task at work that is no program of ring 3. */
+  systemTicks = 0;
+  /** Virtual time spent idle up to the last time that there was work; and when the present idling began. */
+  private idleNanos = 0;
+  private idleSinceNanos = 0;
+  readonly load: LoadAverage = new LoadAverage();
   contextSwitches = 0;
 
   get hasRunnable(): boolean {
@@ -65,6 +74,18 @@ export class Scheduler {
   }
   get runnableCount(): number {
     return this.queue.size + (this.current === null ? 0 : 1);
+  }
+
+  /** Nothing can run from now on, or something can again. */
+  setIdle(nowNanos: number, idle: boolean): void {
+    if (idle === this.idle) return;
+    if (idle) this.idleSinceNanos = nowNanos;
+    else this.idleNanos += nowNanos - this.idleSinceNanos;
+    this.idle = idle;
+  }
+  /** Virtual time since power-on in which there was nothing to do. */
+  idleTimeNanos(nowNanos: number): number {
+    return this.idleNanos + (this.idle ? nowNanos - this.idleSinceNanos : 0);
   }
 
   /** Queues a task that can go on. */
@@ -110,12 +131,13 @@ export class Scheduler {
     const { instructionCount } = kernel.machine.cpu;
     this.charge(instructionCount);
     this.measureTick(instructionCount);
-    if (this.current === null) {
-      this.idleTicks++;
-    } else {
+    if (this.current === null) this.idleTicks++;
+    else {
       this.current.ticks++;
+      if (this.current.kind !== TaskKind.program) this.systemTicks++;
       enforceCpuTime(kernel, this.current.process);
     }
+    this.load.update(kernel.nowNanos(), this.runnableCount);
     kernel.timers.expireDue(kernel, kernel.nowNanos());
     this.reschedule = true;
   }
@@ -136,6 +158,7 @@ export class Scheduler {
     if (task === null) return null;
     this.queue.delete(task);
     this.current = task;
+    this.currentSinceNanos = kernel.nowNanos();
     this.minimum = Math.max(this.minimum, task.virtualRunTime);
     this.chargedUpTo = kernel.machine.cpu.instructionCount;
     this.pickedAt = this.chargedUpTo;
@@ -147,11 +170,17 @@ export class Scheduler {
     return task;
   }
 
+  /** How long `task` has been the current one; 0 if it is not. */
+  runningNanos(task: Task, nowNanos: number): number {
+    return task === this.current ? nowNanos - this.currentSinceNanos : 0;
+  }
+
   /** The current task gives up the CPU: among the others if still runnable, else it sleeps, has stopped or is dead. */
   yieldCurrent(kernel: Kernel): void {
     const task = this.current;
     assert(task !== null, 'no task has the CPU');
     this.charge(kernel.machine.cpu.instructionCount);
+    task.cpuNanos += this.runningNanos(task, kernel.nowNanos());
     this.current = null;
     this.inUserMode = false;
     if (task.state === TaskState.runnable) this.queue.add(task);

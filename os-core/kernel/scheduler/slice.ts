@@ -128,7 +128,7 @@ function stepKernelTask(kernel: Kernel, task: Task): void {
 function idle(kernel: Kernel): boolean {
   const { machine, scheduler } = kernel;
   if (!scheduler.idle) {
-    scheduler.idle = true;
+    scheduler.setIdle(kernel.nowNanos(), true);
     stopTick(kernel);
     // Nobody's user half stays reachable while the machine sleeps.
     enterKernelContext(kernel, kernel.state.descriptorTables.idleStackTop, idleLoopAddress);
@@ -171,7 +171,7 @@ function stopTick(kernel: Kernel): void {
 
 function leaveIdle(kernel: Kernel): void {
   const { scheduler } = kernel;
-  scheduler.idle = false;
+  scheduler.setIdle(kernel.nowNanos(), false);
   if (!scheduler.tickStopped) return;
   scheduler.tickStopped = false;
   kernel.state.tickDevice?.startPeriodic(kernel, TICK_HERTZ);

@@ -4,6 +4,7 @@ import { capabilityNames } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { type Task, TaskState } from '../process/task.ts';
+import { dispatchTraced } from '../trace/traced-dispatch.ts';
 import { PENDING, type SystemCallEntry } from './handler.ts';
 
 /** Virtual cost of a system call in instructions, besides what copies charge. */
@@ -16,6 +17,11 @@ export const DEAD = -0x10001;
  * has ended meanwhile.
  */
 export function dispatch(kernel: Kernel, task: Task): number {
+  const { trace } = task.process;
+  return trace === null ? run(kernel, task) : dispatchTraced(kernel, task, trace, run);
+}
+
+function run(kernel: Kernel, task: Task): number {
   const { call } = task;
   const entry = kernel.systemCalls.find(call.number);
   if (entry === undefined) return unknownCall(kernel, task);

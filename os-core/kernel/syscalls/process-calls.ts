@@ -11,7 +11,7 @@ import { continueExec, ExecProgress } from '../process/exec.ts';
 import { endProcess, exitTask, reap } from '../process/exit.ts';
 import { type Process, waitStatus } from '../process/process.ts';
 import { type Task, TaskKind } from '../process/task.ts';
-import { instructionsOf, instructionsToNanos } from '../time/cpu-time.ts';
+import { type CpuTime, processCpuTime, threadCpuTime } from '../time/cpu-time.ts';
 import { PidFile } from '../vfs/anonymous/pid-file.ts';
 import { OpenFlag } from '../vfs/regular-file.ts';
 import { requireCapability } from './dispatch.ts';
@@ -133,14 +133,13 @@ function consume(kernel: Kernel, event: ChildEvent): void {
 }
 
 /** struct rusage: 144 bytes; user and system time first, minor faults at 64. */
-function usage(kernel: Kernel, user: number, system: number, faults: number): Uint8Array {
+function usage({ user, system }: Readonly<CpuTime>, faults: number): Uint8Array {
   const bytes = new Uint8Array(144);
   const view = new DataView(bytes.buffer);
-  for (const [at, instructions] of [
+  for (const [at, nanos] of [
     [0, user],
     [16, system],
   ] as const) {
-    const nanos = instructionsToNanos(kernel, instructions);
     view.setUint32(at, Math.floor(nanos / 1e9), true);
     view.setUint32(at + 8, Math.floor((nanos % 1e9) / 1000), true);
   }
@@ -148,10 +147,8 @@ function usage(kernel: Kernel, user: number, system: number, faults: number): Ui
   return bytes;
 }
 
-const ofProcess = (kernel: Kernel, process: Process): Uint8Array => {
-  const { user, system } = instructionsOf(process);
-  return usage(kernel, user, system, process.minorFaults);
-};
+const ofProcess = (kernel: Kernel, process: Process): Uint8Array =>
+  usage(processCpuTime(kernel, process), process.minorFaults);
 
 function wait4(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   const wanted = a.int(0);
@@ -234,9 +231,7 @@ function waitid(kernel: Kernel, task: Task, a: SystemCallArguments): number {
             ? SignalCode.childContinued
             : signal === 0
               ? SignalCode.childExited
-              : (status & 0x80) !== 0
-                ? SignalCode.childDumped
-                : SignalCode.childKilled;
+              : SignalCode.childKilled;
       view.setInt32(0, 17, true);
       view.setInt32(8, code, true);
       view.setInt32(16, event.child.id, true);
@@ -423,25 +418,20 @@ export const processCalls: readonly SystemCallEntry[] = [
         who === 0
           ? ofProcess(kernel, process)
           : who === 1
-            ? usage(kernel, task.userInstructions, task.systemInstructions, process.minorFaults)
-            : usage(kernel, process.childrenUserInstructions, process.childrenSystemInstructions, 0);
+            ? usage(threadCpuTime(kernel, task), process.minorFaults)
+            : usage(process.childrenCpuTime, 0);
       return kernel.userMemory.copyOut(task, a.unsigned(1), bytes);
     },
   ),
   row(SystemCall.times, 'times', [['buffer', 'pointer']], (kernel, task, a) => {
     const { process } = task;
-    const ticks = (instructions: number): number => Math.floor(instructionsToNanos(kernel, instructions) / 1e7);
     if (a.unsigned(0) !== 0) {
       const bytes = new Uint8Array(32);
       const view = new DataView(bytes.buffer);
-      const { user, system } = instructionsOf(process);
-      for (const [index, value] of [
-        user,
-        system,
-        process.childrenUserInstructions,
-        process.childrenSystemInstructions,
-      ].entries())
-        view.setUint32(index * 8, ticks(value), true);
+      const own = processCpuTime(kernel, process);
+      const children = process.childrenCpuTime;
+      for (const [index, nanos] of [own.user, own.system, children.user, children.system].entries())
+        view.setUint32(index * 8, Math.floor(nanos / 1e7), true);
       const result = kernel.userMemory.copyOut(task, a.unsigned(0), bytes);
       if (result !== 0) return result;
     }

@@ -6,6 +6,7 @@ import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
 import type { Task } from '../process/task.ts';
+import { FIXED_ONE } from '../scheduler/load-average.ts';
 import type { SystemCallArguments, SystemCallEntry } from './handler.ts';
 
 const FIELD_BYTES = 65;
@@ -47,6 +48,10 @@ function sysinfo(kernel: Kernel, task: Task, a: SystemCallArguments): number {
     view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
   };
   put(0, Math.floor(kernel.nowNanos() / 1e9));
+  // Loads are fixed-point numbers with 16 bits of fraction here.
+  const { scheduler } = kernel;
+  scheduler.load.update(kernel.nowNanos(), scheduler.runnableCount);
+  for (const [i, load] of scheduler.load.values.entries()) put(8 + 8 * i, (load * 65536) / FIXED_ONE);
   put(32, kernel.frames.usableFrames * FRAME_BYTES);
   put(40, kernel.frames.freeFrames * FRAME_BYTES);
   view.setUint16(80, Math.min(0xffff, kernel.processes.tasks.size), true);

@@ -13,7 +13,7 @@ import type { Process } from '../process/process.ts';
 import type { PendingSignals, SignalSource } from '../process/signal-state.ts';
 import { plainInformation, sendSignal } from '../process/signals.ts';
 import type { Task } from '../process/task.ts';
-import { instructionsOf, instructionsToNanos, processCpuNanos, threadCpuNanos } from '../time/cpu-time.ts';
+import { processCpuNanos, processCpuTime, threadCpuNanos } from '../time/cpu-time.ts';
 import { ProgramTimer } from '../time/program-timer.ts';
 import { readTimerSetting, type TimerSetting, writeTimerSetting } from '../time/timespec.ts';
 import { freeRow as row, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
@@ -39,7 +39,7 @@ class IntervalTimer extends ProgramTimer {
   override clockNanos(kernel: Kernel): number {
     if (this.kind === IntervalKind.real) return kernel.nowNanos();
     if (this.kind === IntervalKind.profiling) return processCpuNanos(kernel, this.process);
-    return instructionsToNanos(kernel, instructionsOf(this.process).user);
+    return processCpuTime(kernel, this.process).user;
   }
   /** Missed periods merge into one signal. */
   protected override expired(kernel: Kernel): boolean {

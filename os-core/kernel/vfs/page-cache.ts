@@ -40,6 +40,10 @@ export class FilePages {
   get isDirty(): boolean {
     return this.dirty.size > 0;
   }
+  /** Pages that are in RAM, and those of them known to be dirty. */
+  count(): { readonly pages: number; readonly dirty: number } {
+    return { pages: this.frames.size, dirty: this.dirty.size };
+  }
   /** The frame of a page if it is in RAM, else 0. */
   cached(index: number): number {
     return this.frames.get(index) ?? 0;
@@ -155,6 +159,14 @@ export class PageCache {
   /** When mappings are looked through next; Infinity while none may be written. */
   deadlineNanos = Infinity;
 
+  /** Pages of all files, for /proc/meminfo. */
+  count(): { readonly pages: number; readonly dirty: number } {
+    const counts = [...this.files.values()].map((file) => file.count());
+    return {
+      pages: counts.reduce((sum, { pages }) => sum + pages, 0),
+      dirty: counts.reduce((sum, { dirty }) => sum + dirty, 0),
+    };
+  }
   find(place: Place): FilePages | null {
     return this.files.size === 0 ? null : (this.files.get(placeKey(place)) ?? null);
   }

@@ -44,25 +44,47 @@ function cpuInfo(): string {
 }
 
 function memoryInfo(kernel: Kernel): string {
-  const { frames } = kernel;
+  const { frames, state } = kernel;
   const free = kibibytes(frames.freeFrames);
+  const cache = state.pageCache.count();
+  const cached = kibibytes(cache.pages + state.programs.frames);
+  const committed = [...kernel.processes.processes.values()].reduce(
+    (sum, process) => sum + (process.addressSpace?.dataBytes ?? 0) / 1024,
+    0,
+  );
   const rows: [string, number][] = [
     ['MemTotal', kibibytes(frames.usableFrames)],
     ['MemFree', free],
-    ['MemAvailable', free],
+    ['MemAvailable', Math.min(kibibytes(frames.usableFrames), free + cached)],
     ['Buffers', 0],
-    ['Cached', 0],
+    ['Cached', cached],
     ['SwapCached', 0],
     ['SwapTotal', 0],
     ['SwapFree', 0],
+    ['Dirty', kibibytes(cache.dirty)],
+    ['Writeback', 0],
+    ['Mapped', kibibytes(cache.pages)],
+    ['Shmem', 0],
+    ['Committed_AS', committed],
   ];
   return rows.map(([name, value]) => `${`${name}:`.padEnd(16)}${String(value).padStart(8)} kB\n`).join('');
 }
 
+/** Time since power-on in units of 10 ms, by what it was spent on; the ticks tell programs from the rest. */
+function cpuTime(kernel: Kernel): { readonly user: number; readonly system: number; readonly idle: number } {
+  const { scheduler } = kernel;
+  const now = kernel.nowNanos();
+  const units = (nanos: number): number => Math.floor((nanos / 1e9) * TICK_HERTZ);
+  const idle = units(scheduler.idleTimeNanos(now));
+  const busy = units(now) - idle;
+  const system = Math.min(busy, scheduler.systemTicks);
+  return { user: busy - system, system, idle };
+}
+
 function machineStat(kernel: Kernel): string {
   const { scheduler, processes } = kernel;
-  const busy = scheduler.ticks - scheduler.idleTicks;
-  const cpu = `${busy} 0 0 ${scheduler.idleTicks} 0 0 0 0 0 0`;
+  const { user, system, idle } = cpuTime(kernel);
+  const cpu = `${user} 0 ${system} ${idle} 0 0 0 0 0 0`;
   return (
     `cpu  ${cpu}\ncpu0 ${cpu}\nctxt ${scheduler.contextSwitches}\nbtime ${kernel.clock.powerOnUnixSeconds}\n` +
     `processes ${processes.created}\nprocs_running ${scheduler.runnableCount}\nprocs_blocked 0\n`
@@ -70,8 +92,8 @@ function machineStat(kernel: Kernel): string {
 }
 
 function uptime(kernel: Kernel): string {
-  const idle = (kernel.scheduler.idleTicks / TICK_HERTZ) * 1e9;
-  return `${hundredths(kernel.nowNanos())} ${hundredths(idle)}\n`;
+  const now = kernel.nowNanos();
+  return `${hundredths(now)} ${hundredths(kernel.scheduler.idleTimeNanos(now))}\n`;
 }
 
 export function mounts(kernel: Kernel): string {
@@ -85,7 +107,8 @@ export function mounts(kernel: Kernel): string {
 
 function loadAverage(kernel: Kernel): string {
   const { processes, scheduler } = kernel;
-  return `0.00 0.00 0.00 ${scheduler.runnableCount}/${processes.tasks.size} ${Math.max(0, ...processes.tasks.keys())}\n`;
+  scheduler.load.update(kernel.nowNanos(), scheduler.runnableCount);
+  return `${scheduler.load.text()} ${scheduler.runnableCount}/${processes.tasks.size} ${Math.max(0, ...processes.tasks.keys())}\n`;
 }
 
 function kernelLog(kernel: Kernel): string {

@@ -2,11 +2,14 @@
 
 import { LAST_SIGNAL, SIG_DFL, SIG_IGN } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
+import type { Area } from '../memory/area.ts';
 import { FRAME_BYTES } from '../memory/frames.ts';
+import { entryFrame, forEachPresent, PageFlag } from '../memory/page-tables.ts';
 import { type Process, ResourceLimit } from '../process/process.ts';
 import { bitOfSignal } from '../process/signal-state.ts';
 import { type Task, TaskState } from '../process/task.ts';
 import { TICK_HERTZ } from '../scheduler/scheduler.ts';
+import { processCpuTime, threadCpuTime } from '../time/cpu-time.ts';
 import { FileTable } from './file-table.ts';
 import { kibibytes, mounts } from './proc-content.ts';
 import { Vfs } from './vfs.ts';
@@ -27,15 +30,20 @@ function nameOf(process: Process, thread: Task | null = null): string {
 function escapeLine(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
 }
-function ticksOf(process: Process, thread: Task | null): number {
-  if (thread !== null) return thread.ticks;
-  let ticks = 0;
-  for (const task of process.tasks) ticks += task.ticks;
-  return ticks;
+/** CPU time in clock ticks (USER_HZ, sysconf(_SC_CLK_TCK)). */
+const ticks = (nanos: number): number => Math.floor((nanos / 1e9) * TICK_HERTZ);
+
+/** What drivers put into Process.controllingTerminal, as far as /proc shows it. */
+interface ShownTerminal {
+  readonly deviceNumber: number;
+  readonly foreground: number;
+}
+function terminalOf({ controllingTerminal: terminal }: Process): ShownTerminal | null {
+  return terminal !== null && 'deviceNumber' in terminal ? (terminal as ShownTerminal) : null;
 }
 
 /** 52 fields (proc(5), /proc/pid/stat); what does not exist here is 0. */
-function processStat(_kernel: Kernel, process: Process, thread: Task | null = null): string {
+function processStat(kernel: Kernel, process: Process, thread: Task | null = null): string {
   const fields: (string | number)[] = new Array<number>(52).fill(0);
   fields[0] = thread?.id ?? process.id;
   fields[1] = `(${nameOf(process, thread).slice(0, 15)})`;
@@ -43,9 +51,14 @@ function processStat(_kernel: Kernel, process: Process, thread: Task | null = nu
   fields[3] = process.parent?.id ?? 0;
   fields[4] = process.group;
   fields[5] = process.session;
-  fields[7] = -1;
+  const terminal = terminalOf(process);
+  fields[6] = terminal?.deviceNumber ?? 0;
+  fields[7] = terminal === null || terminal.foreground === 0 ? -1 : terminal.foreground;
   fields[9] = process.minorFaults;
-  fields[13] = ticksOf(process, thread);
+  const own = thread === null ? processCpuTime(kernel, process) : threadCpuTime(kernel, thread);
+  const children = process.childrenCpuTime;
+  for (const [i, nanos] of [own.user, own.system, children.user, children.system].entries())
+    fields[13 + i] = ticks(nanos);
   fields[17] = 20 + process.niceness;
   fields[18] = process.niceness;
   fields[19] = process.tasks.size;
@@ -99,7 +112,11 @@ function processStatus(_kernel: Kernel, process: Process, thread: Task | null = 
     ['FDSize', `${process.limits[ResourceLimit.openFiles].soft === Infinity ? 65536 : 64}`],
     ['Groups', credentials.supplementaryGroups.join(' ')],
     ['VmSize', size((process.addressSpace?.mappedBytes ?? 0) / 1024)],
+    ['VmLck', size((process.addressSpace?.lockedBytes ?? 0) / 1024)],
     ['VmRSS', size(resident)],
+    ['VmData', size((process.addressSpace?.dataBytes ?? 0) / 1024)],
+    ['VmStk', size(labelledBytes(process, '[stack]') / 1024)],
+    ['VmSwap', size(0)],
     ['Threads', `${process.tasks.size}`],
     ...signalRows(process, thread),
     ['NoNewPrivs', `${process.noNewPrivileges}`],
@@ -111,6 +128,11 @@ function processStatus(_kernel: Kernel, process: Process, thread: Task | null = 
     ['VerifiedBy', process.verifiedBy],
   ];
   return rows.map(([name, value]) => `${name}:\t${value}\n`).join('');
+}
+
+function labelledBytes(process: Process, label: string): number {
+  const areas = process.addressSpace?.list() ?? [];
+  return areas.reduce((sum, area) => (area.label === label ? sum + area.end - area.start : sum), 0);
 }
 
 /** Pages: size, resident, shared, text, libraries, data, dirty (proc(5), /proc/pid/statm). */
@@ -132,17 +154,57 @@ function mountInformation(kernel: Kernel): string {
     .join('');
 }
 
-function processMaps(_kernel: Kernel, process: Process): string {
-  const lines: string[] = [];
-  for (const area of process.addressSpace?.list() ?? []) {
-    const right = (bit: number, letter: string): string => ((area.protection & bit) !== 0 ? letter : '-');
-    const rights = `${right(1, 'r')}${right(2, 'w')}${right(4, 'x')}${area.isShared ? 's' : 'p'}`;
-    const range = `${hexadecimal(area.start, 8)}-${hexadecimal(area.end, 8)}`;
-    const head = `${range} ${rights} ${hexadecimal(area.backing.fileOffset, 8)} 00:00 0`;
-    const name = escapeLine(area.backing.file?.path ?? area.label);
-    lines.push(name === '' ? `${head} \n` : `${head.padEnd(73)}${name}\n`);
-  }
-  return lines.join('');
+function mapsLine(area: Area): string {
+  const right = (bit: number, letter: string): string => ((area.protection & bit) !== 0 ? letter : '-');
+  const rights = `${right(1, 'r')}${right(2, 'w')}${right(4, 'x')}${area.isShared ? 's' : 'p'}`;
+  const range = `${hexadecimal(area.start, 8)}-${hexadecimal(area.end, 8)}`;
+  const head = `${range} ${rights} ${hexadecimal(area.backing.fileOffset, 8)} 00:00 0`;
+  const name = escapeLine(area.backing.file?.path ?? area.label);
+  return name === '' ? `${head} \n` : `${head.padEnd(73)}${name}\n`;
+}
+const processMaps = (_kernel: Kernel, process: Process): string =>
+  (process.addressSpace?.list() ?? []).map(mapsLine).join('');
+
+/** /proc/PID/smaps: for each area what of it is in memory. A page that others hold, too, is shared, and counts in parts for Pss. */
+function processPages(kernel: Kernel, process: Process): string {
+  const space = process.addressSpace;
+  if (space === null) return '';
+  const { memory } = kernel.machine;
+  return space
+    .list()
+    .map((area) => {
+      let [resident, proportional, referenced] = [0, 0, 0];
+      const counts = { sharedClean: 0, sharedDirty: 0, privateClean: 0, privateDirty: 0 };
+      forEachPresent(memory, space.root, area.start, area.end, (entry) => {
+        const low = memory.read32(entry);
+        const users = kernel.frames.users(entryFrame(low));
+        const isDirty = (low & PageFlag.dirty) !== 0;
+        resident++;
+        proportional += 1 / Math.max(1, users);
+        if ((low & PageFlag.accessed) !== 0) referenced++;
+        if (users > 1) counts[isDirty ? 'sharedDirty' : 'sharedClean']++;
+        else counts[isDirty ? 'privateDirty' : 'privateClean']++;
+      });
+      const rows: [string, number][] = [
+        ['Size', (area.end - area.start) / 1024],
+        ['KernelPageSize', FRAME_BYTES / 1024],
+        ['MMUPageSize', FRAME_BYTES / 1024],
+        ['Rss', kibibytes(resident)],
+        ['Pss', Math.floor(kibibytes(proportional))],
+        ['Shared_Clean', kibibytes(counts.sharedClean)],
+        ['Shared_Dirty', kibibytes(counts.sharedDirty)],
+        ['Private_Clean', kibibytes(counts.privateClean)],
+        ['Private_Dirty', kibibytes(counts.privateDirty)],
+        ['Referenced', kibibytes(referenced)],
+        ['Swap', 0],
+        ['Locked', area.locked ? kibibytes(resident) : 0],
+      ];
+      return (
+        mapsLine(area) +
+        rows.map(([name, value]) => `${`${name}:`.padEnd(16)}${String(value).padStart(8)} kB\n`).join('')
+      );
+    })
+    .join('');
 }
 
 const LIMIT_NAMES: readonly (readonly [name: string, unit: string])[] = [
@@ -192,6 +254,7 @@ export const processTexts: readonly ProcessText[] = [
   },
   { name: 'comm', isPrivate: false, text: (_kernel, process) => `${nameOf(process).slice(0, 15)}\n` },
   { name: 'maps', isPrivate: true, text: processMaps },
+  { name: 'smaps', isPrivate: true, text: processPages },
   { name: 'environ', isPrivate: true, text: (_kernel, process) => terminated(process.environment) },
   { name: 'limits', isPrivate: false, text: processLimits },
   { name: 'statm', isPrivate: false, text: processStatm },

@@ -56,6 +56,28 @@ describe('/proc and /sys', () => {
     expect(values).toEqual([-ENOENT, -ENOENT, -ENOENT, -ENOENT, -EACCES, -EACCES, -EACCES, -ENOTDIR]);
   });
 
+  it('E28: smaps adds up to what status and stat say', () => {
+    const { results } = run([
+      ['open', '/proc/self/smaps', O.read],
+      ['read', 0, { buffer: 16384 }, 16384],
+      ['open', '/proc/self/status', O.read],
+      ['read', 1, { buffer: 4096 }, 4096],
+      ['open', '/proc/self/stat', O.read],
+      ['read', 2, { buffer: 1024 }, 1024],
+    ]);
+    const areas = text(results[1]).split(/^(?=[0-9a-f]{8,}-)/m);
+    const field = (of: string, name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(of)?.[1]);
+    const sum = (name: string): number => areas.reduce((total, area) => total + field(area, name), 0);
+    expect(areas.length).toBeGreaterThan(0);
+    expect(sum('Size')).toBe(field(text(results[3]), 'VmSize'));
+    expect(sum('Rss')).toBeGreaterThan(0);
+    expect(sum('Rss')).toBe(sum('Shared_Clean') + sum('Shared_Dirty') + sum('Private_Clean') + sum('Private_Dirty'));
+    const stat = text(results[5]).split(' ');
+    expect(stat).toHaveLength(52);
+    expect(Number(stat[22])).toBe(sum('Size') * 1024);
+  });
+
   it('E32: a thread’s texts take the same right as its process’s', () => {
     const { values, results } = run(
       [

@@ -17,6 +17,7 @@ import { memoryFileCalls } from './anonymous/memory-file.ts';
 import { pidFileCalls } from './anonymous/pid-file.ts';
 import { signalFileCalls } from './anonymous/signal-file.ts';
 import { timerFileCalls } from './anonymous/timer-file.ts';
+import { traceCalls } from './anonymous/trace-file.ts';
 import { DeviceFileSystem } from './device-file-system.ts';
 import { EuroFileSystem, type WaitableStore } from './euro-file-system.ts';
 import type { FileSystem } from './file-system.ts';
@@ -171,6 +172,7 @@ export const vfsSubsystem: Subsystem = {
     ...statCalls,
     ...pollCalls,
     ...eventCalls,
+    ...traceCalls,
     ...epollCalls,
     ...timerFileCalls,
     ...signalFileCalls,

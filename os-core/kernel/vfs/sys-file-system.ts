@@ -1,10 +1,12 @@
-// /sys: what programs ask of the machine there (sysfs(5)): how many processors, what kind of pages. Read-only; made from kernel state.
+// /sys: what programs ask of the machine there (sysfs(5)): how many processors, what kind of pages, what is on the PCI bus. Read-only.
 //
-// The whole tree is the table of texts below; folders follow from the paths, inode numbers from the order.
+// The whole tree is the table of texts below and what the drivers found on the bus; folders follow from the paths, inode numbers from
+// the order. Nothing comes or goes while the machine runs: the tree is made once, at the first look.
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Capability } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
+import type { PciFunction } from '../../drivers/pci.ts';
 import { FileType, Inode } from '../../eurofs/index.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
@@ -40,9 +42,9 @@ interface Node {
   readonly children: Map<string, number>;
 }
 /** By inode number - 1; the root is 1. */
-const nodes: readonly Node[] = (() => {
+function treeOf(files: readonly (readonly [path: string, text: string])[]): Node[] {
   const list: Node[] = [{ parent: 1, name: '', text: null, children: new Map() }];
-  for (const [path, text] of Object.entries(texts)) {
+  for (const [path, text] of files) {
     const names = path.split('/');
     let at = 1;
     for (const [i, name] of names.entries()) {
@@ -55,16 +57,53 @@ const nodes: readonly Node[] = (() => {
     }
   }
   return list;
-})();
-const nodeOf = (inode: number): Node | null => nodes[inode - 1] ?? null;
+}
+
+const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
+/** IORESOURCE_IO, IORESOURCE_MEM, IORESOURCE_PREFETCH of Linux' resource files. */
+const resourceFlags = { none: 0, io: 0x100, memory: 0x200 } as const;
+const PREFETCHABLE = 0x2000;
+
+/** What lspci programs read of one function (Documentation/ABI/testing/sysfs-bus-pci). */
+function pciFiles(pci: PciFunction): [string, string][] {
+  const slot = `0000:${pci.name}`;
+  const resource = pci.bars.map(({ kind, address, sizeBytes, prefetchable }) => {
+    const last = sizeBytes === 0 ? 0 : address + sizeBytes - 1;
+    const flags = resourceFlags[kind] | (prefetchable ? PREFETCHABLE : 0);
+    return `0x${hex(address, 16)} 0x${hex(last, 16)} 0x${hex(flags, 16)}\n`;
+  });
+  const identity = `${hex(pci.vendorId, 4)}:${hex(pci.deviceId, 4)}`.toUpperCase();
+  const files: Readonly<Record<string, string>> = {
+    class: `0x${hex(pci.classCode, 6)}\n`,
+    device: `0x${hex(pci.deviceId, 4)}\n`,
+    irq: `${pci.interruptLine === 255 ? 0 : pci.interruptLine}\n`,
+    resource: resource.join(''),
+    revision: `0x${hex(pci.revision, 2)}\n`,
+    uevent: `PCI_CLASS=${hex(pci.classCode, 1).toUpperCase()}\nPCI_ID=${identity}\nPCI_SLOT_NAME=${slot}\n`,
+    vendor: `0x${hex(pci.vendorId, 4)}\n`,
+  };
+  return Object.entries(files).map(([name, text]) => [`bus/pci/devices/${slot}/${name}`, text]);
+}
+
+/** Found by the drivers when the machine started; none in a kernel without drivers. */
+function pciFunctions(kernel: Kernel): readonly PciFunction[] {
+  const drivers = kernel.state.services.get('drivers');
+  return drivers !== undefined && 'pci' in drivers ? (drivers.pci as readonly PciFunction[]) : [];
+}
 
 export class SysFileSystem extends FileSystem {
   override readonly typeName = 'sysfs';
   override readonly magic = 0x62656572;
   override readonly rootInode = 1;
+  private nodes: readonly Node[] | null = null;
+
+  private nodeOf(kernel: Kernel, inode: number): Node | null {
+    this.nodes ??= treeOf([...Object.entries(texts), ...pciFunctions(kernel).flatMap(pciFiles)]);
+    return this.nodes[inode - 1] ?? null;
+  }
 
   attributes(kernel: Kernel, _task: Task, number: number): Inode | number {
-    const node = nodeOf(number);
+    const node = this.nodeOf(kernel, number);
     if (node === null) return -Errno.ENOENT;
     const inode = new Inode();
     inode.number = number;
@@ -75,25 +114,25 @@ export class SysFileSystem extends FileSystem {
     for (const time of [inode.accessed, inode.modified, inode.changed]) time.seconds = kernel.clock.powerOnUnixSeconds;
     return inode;
   }
-  lookup(_kernel: Kernel, _task: Task, folder: number, name: string): number {
-    const node = nodeOf(folder);
+  lookup(kernel: Kernel, _task: Task, folder: number, name: string): number {
+    const node = this.nodeOf(kernel, folder);
     if (node === null) return -Errno.ENOENT;
     return node.text === null ? (node.children.get(name) ?? -Errno.ENOENT) : -Errno.ENOTDIR;
   }
-  parent(_kernel: Kernel, _task: Task, folder: number): { readonly parent: number; readonly name: string } | number {
-    return nodeOf(folder) ?? -Errno.ENOENT;
+  parent(kernel: Kernel, _task: Task, folder: number): { readonly parent: number; readonly name: string } | number {
+    return this.nodeOf(kernel, folder) ?? -Errno.ENOENT;
   }
-  readFolder(_kernel: Kernel, _task: Task, folder: number, position: number): FolderEntry | null | number {
-    const entry = [...(nodeOf(folder)?.children ?? [])][position];
+  readFolder(kernel: Kernel, _task: Task, folder: number, position: number): FolderEntry | null | number {
+    const entry = [...(this.nodeOf(kernel, folder)?.children ?? [])][position];
     if (entry === undefined) return null;
     const [name, inode] = entry;
-    const type = nodeOf(inode)?.text === null ? FileType.directory : FileType.regular;
+    const type = this.nodeOf(kernel, inode)?.text === null ? FileType.directory : FileType.regular;
     return { inode, type: type >>> 12, name, position: position + 1 };
   }
-  override openSpecial(_kernel: Kernel, _task: Task, inode: Inode, flags: number): OpenFile | number | null {
-    const text = nodeOf(inode.number)?.text ?? null;
+  override openSpecial(kernel: Kernel, _task: Task, inode: Inode, flags: number): OpenFile | number | null {
+    const text = this.nodeOf(kernel, inode.number)?.text ?? null;
     if (text === null) return null;
     return (flags & 3) === 0 ? new TextFile(new TextEncoder().encode(text), Capability.file) : -Errno.EACCES;
   }
 }
-registerClass('vfs.SysFileSystem', 1, SysFileSystem);
+registerClass('vfs.SysFileSystem', 2, SysFileSystem);

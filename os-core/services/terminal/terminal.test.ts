@@ -1,83 +1,26 @@
 // The terminal against @xterm/headless: the same bytes, the same cells.
 
-import xterm from '@xterm/headless';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeGraph, encodeGraph } from '../../../devices/base/object-graph.ts';
+import { ourCells, XtermScreen } from '../../../test/support/terminal-cells.ts';
 import { keyText } from './keys.ts';
-import { CellFlag, DEFAULT_COLOUR, MAX_SCROLLBACK_LINES, TRUE_COLOUR } from './screen.ts';
+import { MAX_SCROLLBACK_LINES } from './screen.ts';
 import { createTerminal, feedTerminal, resizeTerminal, type TerminalState } from './terminal.ts';
 
 const columns = 20;
 const rows = 6;
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-function ourScreen({ screen }: TerminalState): string[] {
-  return screen.lines.map((line) => {
-    let text = '';
-    for (let at = 0; at < line.length; at += 3) {
-      const code = line[at] & 0x1fffff;
-      if (code === 0) continue;
-      const flags = line[at] >>> 24;
-      const blank = code === 32;
-      const styles = blank ? 0 : flags & ~CellFlag.wide;
-      const shade = (value: number): string =>
-        value === DEFAULT_COLOUR
-          ? '-'
-          : (value & TRUE_COLOUR) !== 0
-            ? `#${(value & 0xffffff).toString(16)}`
-            : `${value}`;
-      text += `[${String.fromCodePoint(code)} ${styles} ${blank ? '-' : shade(line[at + 1])} ${shade(line[at + 2])}]`;
-    }
-    return text;
-  });
-}
-
-async function theirScreen(bytes: Uint8Array): Promise<{ lines: string[]; cursor: number[] }> {
-  const terminal = new xterm.Terminal({
-    cols: columns,
-    rows,
-    allowProposedApi: true,
-    scrollback: MAX_SCROLLBACK_LINES,
-  });
-  await new Promise<void>((resolve) => terminal.write(bytes, resolve));
-  const buffer = terminal.buffer.active;
-  const lines: string[] = [];
-  for (let row = 0; row < rows; row++) {
-    const line = buffer.getLine(buffer.baseY + row);
-    let text = '';
-    for (let column = 0; column < columns; column++) {
-      const cell = line?.getCell(column);
-      if (cell === undefined || cell.getWidth() === 0) continue;
-      const chars = (cell.getChars() || ' ').normalize('NFC');
-      const styles =
-        (cell.isBold() ? CellFlag.bold : 0) |
-        (cell.isItalic() ? CellFlag.italic : 0) |
-        (cell.isUnderline() ? CellFlag.underline : 0) |
-        (cell.isStrikethrough() ? CellFlag.strike : 0) |
-        (cell.isInverse() ? CellFlag.inverse : 0) |
-        (cell.isDim() ? CellFlag.dim : 0) |
-        (cell.isInvisible() ? CellFlag.hidden : 0);
-      const shade = (isDefault: boolean, isRgb: boolean, value: number): string =>
-        isDefault ? '-' : isRgb ? `#${value.toString(16)}` : `${value}`;
-      const blank = chars === ' ';
-      const foreground = blank ? '-' : shade(cell.isFgDefault(), cell.isFgRGB(), cell.getFgColor());
-      text += `[${chars} ${blank ? 0 : styles} ${foreground} ${shade(cell.isBgDefault(), cell.isBgRGB(), cell.getBgColor())}]`;
-    }
-    lines.push(text);
-  }
-  terminal.dispose();
-  return { lines, cursor: [buffer.cursorY, buffer.cursorX] };
-}
-
 async function same(text: string): Promise<void> {
   const bytes = encode(text);
   const ours = createTerminal(columns, rows);
   feedTerminal(ours, bytes);
-  const theirs = await theirScreen(bytes);
+  const theirs = new XtermScreen(columns, rows);
+  await theirs.write(bytes);
   const shown = JSON.stringify(text);
-  expect(ourScreen(ours), shown).toEqual(theirs.lines);
-  expect([ours.screen.row, ours.screen.column], shown).toEqual(theirs.cursor);
+  expect(ourCells(ours), shown).toEqual(theirs.cells());
+  theirs.dispose();
 }
 
 describe('the same cells as @xterm/headless', () => {

@@ -1,80 +1,12 @@
-// ps, mem, uptime, net, caps, why: what the kernel tells in /proc, for people.
+// mem, uptime, net, why: what the kernel tells in /proc, for people.
 
-import { capabilityNames } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
-import { answer, type Next, pop, push, writeText } from '../frames/helpers.ts';
+import { type Next, pop, push, writeText } from '../frames/helpers.ts';
 import type { FrameOf } from '../frames.ts';
 import type { ShellState } from '../state.ts';
 
-const MAX_PROCESSES = 4096;
-const CLOCK_TICKS_PER_SECOND = 100;
-
 function fileFrame(path: string): FrameOf<'readFile'> {
   return { kind: 'readFile', at: 0, path, descriptor: -1, chunks: [], bytes: 0 };
-}
-
-/** /proc/PID/stat: pid (name) state ppid … utime(14) stime(15) … rss in pages(24); proc(5). */
-export function parseProcessStatus(text: string): string[] | null {
-  const open = text.indexOf('(');
-  const close = text.lastIndexOf(')');
-  if (open < 0 || close < open) return null;
-  const rest = text
-    .slice(close + 2)
-    .trim()
-    .split(' ');
-  if (rest.length < 22) return null;
-  const seconds = Math.floor((Number(rest[11]) + Number(rest[12])) / CLOCK_TICKS_PER_SECOND);
-  const kibibytes = Number(rest[21]) * 4;
-  return [
-    text.slice(0, open).trim(),
-    rest[1],
-    rest[0],
-    `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`,
-    kibibytes >= 10240 ? `${Math.round(kibibytes / 1024)}M` : `${kibibytes}K`,
-    text.slice(open + 1, close),
-  ];
-}
-
-export function runPs(shell: ShellState, frame: FrameOf<'ps'>): Next {
-  switch (frame.at) {
-    case 0:
-      frame.at = 1;
-      return push(shell, { kind: 'readDirectory', at: 0, path: '/proc', descriptor: -1, names: [] });
-    case 1:
-      frame.names = shell.fields
-        .filter((name) => /^[0-9]+$/.test(name))
-        .sort((a, b) => Number(a) - Number(b))
-        .slice(0, MAX_PROCESSES);
-      frame.at = 2;
-      return null;
-    case 2: {
-      const name = frame.names[frame.index];
-      if (name === undefined) {
-        answer(shell, frame.rows.length > 0 ? 0 : 1);
-        if (frame.rows.length === 0) return writeText(shell, 2, 'eurosh: ps: /proc tells of no process\n');
-        const table = [['PID', 'PPID', 'STATE', 'TIME', 'MEMORY', 'NAME'], ...frame.rows];
-        const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
-        const lines = table.map((row) =>
-          row
-            .map((cell, column) =>
-              column === 5 ? cell : column === 2 ? cell.padEnd(widths[2]) : cell.padStart(widths[column]),
-            )
-            .join('  '),
-        );
-        return writeText(shell, 1, `${lines.join('\n')}\n`);
-      }
-      frame.at = 3;
-      return push(shell, fileFrame(`/proc/${name}/stat`));
-    }
-    default: {
-      // A process may end between the list and this look: then it is left out.
-      const row = shell.value >= 0 ? parseProcessStatus(shell.text) : null;
-      if (row !== null) frame.rows.push(row);
-      frame.index++;
-      frame.at = 2;
-      return null;
-    }
-  }
 }
 
 const reports = {
@@ -85,7 +17,6 @@ const reports = {
     show: showNetwork,
     missing: 'net: no network: this machine has no interface, or EuroNet is not running',
   },
-  caps: { path: '/proc/self/status', show: showRights, missing: 'caps: /proc/self/status cannot be read' },
   why: {
     path: '/proc/self/why',
     show: (text: string) => (text === '' ? 'nothing was refused' : text),
@@ -108,15 +39,6 @@ export function runReport(shell: ShellState, frame: FrameOf<'report'>): Next {
   shell.status = 0;
   const shown = report.show(shell.text);
   return writeText(shell, 1, shown === '' || shown.endsWith('\n') ? shown : `${shown}\n`);
-}
-
-/** The line `Rights: 0x…` of /proc/self/status as the names of --caps. */
-export function showRights(text: string): string {
-  const bits = Number(/^Rights:\s+(0x[0-9a-f]+)/m.exec(text)?.[1] ?? 0);
-  const held = Object.entries(capabilityNames).map(
-    ([name, bit]) => `${name.padEnd(12)}${(bits & bit) !== 0 ? 'held' : '-'}\n`,
-  );
-  return held.join('');
 }
 
 /** Kibibytes of a line `Name:   123 kB` of /proc/meminfo. */
