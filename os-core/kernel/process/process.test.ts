@@ -146,3 +146,16 @@ it('L3 L4: when RAM is full the program that holds most of it is ended, by name,
   system.runUntil(() => [...small.tasks][0].userInstructions > before + 1000);
   expect(system.kernel.frames.freeFrames).toBeGreaterThan(1000);
 });
+
+it('E23: a handler cannot run on a stack pointer in the kernel half: SIGSEGV ends the program, not the kernel', () => {
+  const system = createTestSystem();
+  // mov rsp, -256; loop
+  const process = system.start(hex('48c7c400ffffffebfe'));
+  const [task] = process.tasks;
+  system.runUntil(() => task.userInstructions > 100, 1000, 1000);
+  process.signals.actions[Signal.SIGUSR1] = { handler: 0x401000, flags: 0, restorer: 0x401000, mask: 0n };
+  sendSignal(system.kernel, process, plainInformation(Signal.SIGUSR1, 0));
+  system.runUntil(() => process.state !== 'alive', 100);
+  expect(system.kernel.state.panic).toBeNull();
+  expect(process.exitStatus & 0x7f).toBe(Signal.SIGSEGV);
+});
