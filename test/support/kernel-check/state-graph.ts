@@ -55,7 +55,8 @@ export class StateGraph {
   counts(): Map<string, number> {
     const counts = new Map<string, number>();
     for (const [prototype, { length }] of this.byPrototype) {
-      const { name } = prototype.constructor;
+      // A bundler puts an underscore before names of classes that refer to themselves.
+      const name = prototype.constructor.name.replace(/^_/, '');
       counts.set(name, (counts.get(name) ?? 0) + length);
     }
     return counts;
