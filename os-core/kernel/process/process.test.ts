@@ -159,3 +159,14 @@ it('E23: a handler cannot run on a stack pointer in the kernel half: SIGSEGV end
   expect(system.kernel.state.panic).toBeNull();
   expect(process.exitStatus & 0x7f).toBe(Signal.SIGSEGV);
 });
+
+it('E23: clone takes no thread pointer beyond the user half', () => {
+  const system = createTestSystem();
+  // clone(CLONE_SETTLS | SIGCHLD, 0, 0, 0, 0x800000000000); exit(-result)
+  const process = system.start(
+    hex('b838000000 bf11000800 31f6 31d2 4531d2 49b80000000000800000 0f05 f7d8 89c7 b8e7000000 0f05'),
+  );
+  system.runUntil(() => process.state !== 'alive', 500);
+  expect(system.kernel.state.panic).toBeNull();
+  expect(process.exitStatus >> 8).toBe(1);
+});
