@@ -139,6 +139,20 @@ const known: Readonly<Record<string, Readonly<Record<string, readonly number[]>>
   close_range: { flags: [0, 2, 4] },
 };
 
+/** Descriptions that suit a call, by their place in call-runner.c: the first pattern that fits its name. */
+const suitable: readonly (readonly [RegExp, readonly number[]])[] = [
+  [/^(connect|accept|send|recv|shutdown|bind|listen|get(sock|peer)|setsock)/, [12, 13, 14, 15, 16, 17, 18, 19]],
+  [/^epoll/, [24]],
+  [/^timerfd/, [22]],
+  [/^signalfd/, [23]],
+  [/^inotify/, [25]],
+  [/^pidfd/, [31]],
+  [/^(fchdir|getdents64|syncfs)/, [5]],
+  [/^(splice|tee|vmsplice)/, [7, 8, 9, 10, 11, 12, 13]],
+  [/^(f|mmap|copy|sendfile|lseek|p(read|write)|sync_file)/, [3, 4, 26]],
+  [/^ioctl/, [8, 12, 16, 25, 27, 28]],
+];
+
 export class CallGenerator {
   private readonly random: SeededRandom;
   private readonly rows: readonly SystemCallEntry[];
@@ -157,7 +171,8 @@ export class CallGenerator {
     return this.random.below(100) < percent;
   }
 
-  program(calls: number): CallProgram {
+  /** `looks`: see call-program.ts. */
+  program(calls: number, looks: number): CallProgram {
     const lanes = 1 + this.random.below(LANES - 1);
     const records: CallRecord[] = [];
     while (records.length < calls) {
@@ -169,14 +184,20 @@ export class CallGenerator {
     for (const flag of Object.values(ProgramFlag)) if (this.chance(25)) flags |= flag;
     return {
       lanes,
+      looks,
       processLanes: this.random.below(1 << LANES),
       flags,
       periodMicros: this.chance(40) ? this.pick([1, 100, 10_000, 20_000, 50_000]) : 0,
-      handled: this.chance(80)
-        ? 0x2000n | (BigInt(this.random.next32()) << 20n) | BigInt(this.random.next32())
-        : 0x2000n,
+      handled: this.handled(),
       records,
     };
+  }
+
+  /** As a rule most signals have a handler, so that programs live to their end. */
+  private handled(): bigint {
+    const some = (BigInt(this.random.next32()) << 32n) | BigInt(this.random.next32());
+    if (this.chance(20)) return some | 0x2000n;
+    return 0xffff_ffff_ffff_ffffn ^ (1n << BigInt(this.random.below(64))) ^ (1n << BigInt(this.random.below(64)));
   }
 
   private call(lane: number): CallRecord[] {
@@ -195,7 +216,7 @@ export class CallGenerator {
     if (choices !== undefined && this.chance(85)) return literal(this.pick(choices));
     switch (kind) {
       case 'fd':
-        return this.descriptor(name.toLowerCase().includes('folder') || name === 'directory');
+        return this.descriptor(call, name.toLowerCase().includes('folder') || name === 'directory');
       case 'path':
         return this.chance(93) ? argument(ArgumentKind.path, this.random.below(PATHS)) : this.pointer(call);
       case 'pointer':
@@ -226,13 +247,17 @@ export class CallGenerator {
     if (name === 'arguments' && this.chance(90)) return argument(ArgumentKind.arguments, this.random.below(4));
     if (name === 'environment' && this.chance(90)) return argument(ArgumentKind.arguments, 0);
     if (name === 'timeout' && this.chance(60)) return literal(this.random.below(20));
+    if (/^(user|group|real|effective|saved)$/.test(name) && this.chance(60)) return literal(this.pick([-1, 1000]));
+    if (name === 'length' && this.chance(50)) return literal(this.pick([0, 2, 8, 9, 16, 110]));
     if (name === 'timer' || name === 'watch') return literal(this.random.below(6));
     if (call === 'futex' && this.chance(80)) return inShared(this.random.below(16) * 4);
     return null;
   }
 
-  private descriptor(folder: boolean): Argument {
-    if (folder && this.chance(60)) return literal(AT_FDCWD);
+  private descriptor(call: string, folder: boolean): Argument {
+    if (folder && !call.startsWith('fchdir') && this.chance(60)) return literal(AT_FDCWD);
+    const slots = suitable.find(([pattern]) => pattern.test(call))?.[1];
+    if (slots !== undefined && this.chance(60)) return argument(ArgumentKind.descriptor, this.pick(slots));
     const which = this.random.below(100);
     if (which < 88) return argument(ArgumentKind.descriptor, this.random.below(64));
     if (which < 92) return argument(ArgumentKind.result, this.random.below(16));

@@ -1,7 +1,7 @@
 // Programs of raw system calls as test/programs/call-runner.c reads them.
 //
-//   header, 32 bytes   magic "SLLC", u32 records, u32 lanes, u32 lanes that are processes, u32 flags, u32 µs of a periodic signal,
-//                      u64 signals with a handler
+//   header, 32 bytes   magic "SLLC", u32 records, u16 lanes, u16 looks (2 ms each) before it is ended, u32 lanes that are
+//                      processes, u32 flags, u32 µs of a periodic signal, u64 signals with a handler
 //   record, 64 bytes   u32 call number, u8 lane, u8 delay, u8 kind of argument 0 … 5, 4 spare, u64 value of argument 0 … 5
 
 export const ArgumentKind = {
@@ -23,7 +23,7 @@ export const ArgumentKind = {
   arguments: 15,
 } as const;
 
-export const ProgramFlag = { leaderExits: 1, dropRights: 2, restart: 4, waitLong: 8, busyHandlers: 0x100 } as const;
+export const ProgramFlag = { leaderExits: 1, dropRights: 2, restart: 4, endsAll: 8, busyHandlers: 0x100 } as const;
 /** Records that are no calls: words into memory, a delay. */
 export const STORE = 0xf000_0000;
 export const SPIN = 0xf000_0001;
@@ -48,6 +48,7 @@ export interface CallRecord {
 
 export interface CallProgram {
   readonly lanes: number;
+  readonly looks: number;
   readonly processLanes: number;
   readonly flags: number;
   readonly periodMicros: number;
@@ -62,8 +63,8 @@ const MAGIC = 0x434c_4c53;
 export function encodeProgram(program: CallProgram): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES + program.records.length * RECORD_BYTES);
   const view = new DataView(bytes.buffer);
-  const { lanes, processLanes, flags, periodMicros, handled, records } = program;
-  [MAGIC, records.length, lanes, processLanes, flags, periodMicros].forEach((word, n) =>
+  const { lanes, looks, processLanes, flags, periodMicros, handled, records } = program;
+  [MAGIC, records.length, lanes | (looks << 16), processLanes, flags, periodMicros].forEach((word, n) =>
     view.setUint32(n * 4, word, true),
   );
   view.setBigUint64(24, handled, true);

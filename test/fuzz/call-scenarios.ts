@@ -375,6 +375,52 @@ export class Scenarios {
       this.call('unlink', argument(ArgumentKind.path, 5));
       this.call('mknod', argument(ArgumentKind.path, 5), literal(0o10666), literal(0));
     },
+    // Extended attributes: "user.x".
+    () => {
+      this.store(0xe00, literal(0x782e_7265_7375n), literal(this.random.next32()));
+      const path = argument(ArgumentKind.path, this.pick([0, 1, 2, 4, 34]));
+      const length = literal(this.pick([0, 1, 8, 4096]));
+      this.call('setxattr', path, inPrivate(0xe00), inPrivate(0xe08), length, literal(this.random.below(3)));
+      this.call(this.pick(['getxattr', 'lgetxattr']), path, inPrivate(0xe00), this.buffer(), length);
+      this.call('listxattr', path, this.buffer(), length);
+      this.call('removexattr', path, inPrivate(0xe00));
+    },
+    () => {
+      this.store(0xe20, literal(0x782e_7265_7375n));
+      const file = argument(ArgumentKind.descriptor, this.pick([3, 4, 26]));
+      this.call('fsetxattr', file, inPrivate(0xe00), this.buffer(), literal(8), literal(0));
+      this.call('fgetxattr', file, inPrivate(0xe20), this.buffer(), literal(8));
+      this.call('fremovexattr', file, inPrivate(0xe20));
+    },
+    () => {
+      this.call('timer_getoverrun', this.loaded(0x7f8));
+      this.call('timer_delete', this.loaded(0x7f8));
+    },
+    () => {
+      const sockets = [12, 13, 14, 15, 18].map((slot) => argument(ArgumentKind.descriptor, slot));
+      this.call(
+        'sendto',
+        this.pick(sockets),
+        this.buffer(),
+        this.count(),
+        literal(this.pick([0x40, 0x4040])),
+        literal(0),
+        literal(0),
+      );
+      this.call(
+        'recvfrom',
+        this.pick(sockets),
+        this.buffer(),
+        this.count(),
+        literal(this.pick([0x40, 0x42])),
+        literal(0),
+        literal(0),
+      );
+    },
+    () => {
+      this.call('epoll_pwait2', this.file(), this.buffer(), literal(4), this.duration(0xe40), literal(0), literal(8));
+      this.call('pselect6', literal(0), literal(0), literal(0), literal(0), this.duration(0xe40), literal(0));
+    },
     // Between files in the kernel.
     () => {
       const name = this.pick(['splice', 'copy_file_range'] as const);

@@ -3,7 +3,7 @@
 //   --minutes N     how long (default 10); the batch in work is finished first
 //   --calls-total N end after so many calls
 //   --seed N        the first batch (default 1); others follow with the next numbers
-//   --programs N    programs in a batch, which is one boot (default 40)      --calls N   calls in a program (default 200)
+//   --programs N    programs in a batch, which is one boot (default 40)      --calls N   records in a program (default 500)
 //
 //   --batch N       only this batch again, program by program       --only A,B   only these programs of it
 //
@@ -18,7 +18,7 @@ function option(name: string, fallback: string): string {
 }
 
 const programs = Number(option('programs', '40'));
-const calls = Number(option('calls', '200'));
+const calls = Number(option('calls', '500'));
 const single = option('batch', '');
 const runner = `${testPrograms}/call-runner`;
 

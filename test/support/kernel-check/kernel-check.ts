@@ -22,3 +22,24 @@ export function checkKernel(kernel: Kernel): KernelCheck {
   if (kernel.state.services.has('vfs')) checkFiles(graph);
   return { problems: graph.problems, objects: graph.counts() };
 }
+
+/** Objects of caches, of the file system's tree, of what it has to write back at the time (one deadline). */
+const mayVary: Readonly<Record<string, number>> = {
+  Object: Infinity,
+  CacheEntry: Infinity,
+  FilePages: Infinity,
+  FileMapping: Infinity,
+  ProgramImage: Infinity,
+  NodePointer: Infinity,
+  TreeNode: Infinity,
+  DirtyFile: Infinity,
+  Timer: 1,
+};
+
+/** Classes of which there are more objects than there were. */
+export function growth(first: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): string[] {
+  const names = [...new Set([...first.keys(), ...now.keys()])].sort();
+  return names
+    .filter((name) => (now.get(name) ?? 0) > (first.get(name) ?? 0) + (mayVary[name] ?? 0))
+    .map((name) => `leak: ${name}: ${first.get(name) ?? 0} at first, ${now.get(name) ?? 0} now`);
+}
