@@ -2,8 +2,10 @@
 
 import { expect, it } from 'vitest';
 import { createTestSystem, elfOf, hex } from '../../../test/support/kernel-fixture.ts';
+import { Capability } from '../../abi/capability.ts';
 import { Signal } from '../../abi/signal.ts';
-import type { SystemCallEntry } from '../syscalls/handler.ts';
+import { PENDING, type SystemCallEntry } from '../syscalls/handler.ts';
+import { WaitQueue } from '../wait-queue.ts';
 import { plainInformation, sendSignal, setBlocked } from './signals.ts';
 
 /** `count` times fork; the child execs /child, the parent waits. */
@@ -169,4 +171,29 @@ it('E23: clone takes no thread pointer beyond the user half', () => {
   system.runUntil(() => process.state !== 'alive', 500);
   expect(system.kernel.state.panic).toBeNull();
   expect(process.exitStatus >> 8).toBe(1);
+});
+
+it('E34: a call that waited and is denied when it goes on gives up what it held', () => {
+  const queue = new WaitQueue();
+  const held = { givenUp: 0, abandoned: () => void held.givenUp++ };
+  const waiting: SystemCallEntry = {
+    number: 0x1234,
+    name: 'wait',
+    capability: Capability.file,
+    arguments: [],
+    handler: (_kernel, task) => {
+      task.progress = held;
+      task.waitOn(queue);
+      return PENDING;
+    },
+  };
+  const system = createTestSystem({ extra: [waiting] });
+  // the call; exit(-result)
+  const process = system.start(hex('b834120000 0f05 f7d8 89c7 b8e7000000 0f05'));
+  system.runUntil(() => !queue.isEmpty, 100);
+  process.dropCapabilities(0);
+  queue.wakeAll();
+  system.runUntil(() => process.state !== 'alive', 100);
+  expect(process.exitStatus >> 8).toBe(1);
+  expect(held.givenUp).toBe(1);
 });
