@@ -6,7 +6,9 @@
 //   futexes             each waiter is the restart record of a living task, in the queue of its key
 //   process tree        parents and children name each other; zombies hold nothing; rights are those of the table
 
+import { VirtioBlock } from '../../../os-core/drivers/virtio/block.ts';
 import { AddressSpace } from '../../../os-core/kernel/memory/address-space.ts';
+import { HashJob } from '../../../os-core/kernel/process/hash-engine.ts';
 import { Process } from '../../../os-core/kernel/process/process.ts';
 import { Task, TaskKind, TaskState } from '../../../os-core/kernel/process/task.ts';
 import { FutexWaiter } from '../../../os-core/kernel/syscalls/futex.ts';
@@ -24,6 +26,7 @@ export function checkTasks(graph: StateGraph): void {
   const { kernel } = graph;
   const { scheduler } = kernel;
   const queued = hidden<Set<Task>>(scheduler, 'queue');
+  const ofDevices = deviceQueues(graph);
   for (const task of queued)
     graph.expect(
       task.state === TaskState.runnable && task !== scheduler.current && kernel.processes.findTask(task.id) === task,
@@ -46,7 +49,7 @@ export function checkTasks(graph: StateGraph): void {
       task.signals.actionable === (waiting !== 0n),
       () => `signals: ${nameOf(task)} has actionable ${task.signals.actionable}, waiting 0x${waiting.toString(16)}`,
     );
-    checkWait(graph, task);
+    checkWait(graph, task, ofDevices);
   }
   for (const queue of graph.all(WaitQueue))
     for (const waiter of hidden<Set<Wakeable>>(queue, 'waiting')) {
@@ -61,7 +64,7 @@ export function checkTasks(graph: StateGraph): void {
   checkFutexes(graph);
 }
 
-function checkWait(graph: StateGraph, task: Task): void {
+function checkWait(graph: StateGraph, task: Task, ofDevices: ReadonlySet<WaitQueue>): void {
   if (task.state !== TaskState.sleeping) return;
   const queues = hidden<Set<WaitQueue>>(task, 'queues');
   for (const queue of queues)
@@ -78,25 +81,23 @@ function checkWait(graph: StateGraph, task: Task): void {
     task.kind !== TaskKind.program ||
     waitsForSignal.has(task.call.number);
   graph.expect(canWake, () => `tasks: ${nameOf(task)} sleeps and nothing can wake it`);
-  // A signal ends every sleep but that of vfork; sleeps for the disk have a queue that will be woken.
+  // A signal ends every sleep but those for vfork and for a device. One thread of a process is enough to take it.
   const threads = [...task.process.tasks];
-  const isAwake = threads.some((thread) => thread.state === TaskState.runnable);
+  const isTaken = threads.some(
+    (thread) =>
+      thread.state === TaskState.runnable ||
+      [...hidden<Set<WaitQueue>>(thread, 'queues')].some((queue) => ofDevices.has(queue)),
+  );
   graph.expect(
-    !task.signals.actionable ||
-      isAwake ||
-      kind === 'VforkWait' ||
-      task.kind !== TaskKind.program ||
-      hasUninterruptible(threads),
+    !task.signals.actionable || isTaken || kind === 'VforkWait' || task.kind !== TaskKind.program,
     () => `signals: ${nameOf(task)} sleeps although a signal waits`,
   );
 }
 
-/** A thread that waits for the disk takes a signal when that is done; the others need not be woken. */
-function hasUninterruptible(threads: readonly Task[]): boolean {
-  return threads.some((thread) => [...hidden<Set<WaitQueue>>(thread, 'queues')].length > 0 && isDiskWait(thread));
+/** Queues of devices: who waits for one takes a signal when the device is done. */
+function deviceQueues(graph: StateGraph): Set<WaitQueue> {
+  return new Set([...graph.all(VirtioBlock), ...graph.all(HashJob)].map(({ changed }) => changed));
 }
-const isDiskWait = (task: Task): boolean =>
-  typeof task.progress === 'object' && task.progress !== null && task.progress.constructor.name === 'ExecProgress';
 
 function checkTimers(graph: StateGraph): void {
   const { kernel } = graph;
