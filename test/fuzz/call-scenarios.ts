@@ -102,8 +102,14 @@ export class Scenarios {
     () => {
       this.store(0x600, literal(0x74656b636f730001n), literal(0));
       this.call('socket', literal(1), literal(this.pick([1, 0x801, 5])), literal(0));
-      this.call('connect', this.file(), inPrivate(0x600), literal(9));
-      this.call('accept4', this.file(), literal(0), literal(0), literal(0x800));
+      this.call(
+        'connect',
+        this.pick([argument(ArgumentKind.descriptor, 17), this.file()]),
+        inPrivate(0x600),
+        literal(9),
+      );
+      const listener = this.pick([argument(ArgumentKind.descriptor, 16), this.file()]);
+      this.call(this.pick(['accept', 'accept4']), listener, literal(0), literal(0), literal(0x800));
       this.call('shutdown', this.file(), literal(this.random.below(3)));
     },
     () => {
@@ -380,10 +386,17 @@ export class Scenarios {
       this.store(0xe00, literal(0x782e_7265_7375n), literal(this.random.next32()));
       const path = argument(ArgumentKind.path, this.pick([0, 1, 2, 4, 34]));
       const length = literal(this.pick([0, 1, 8, 4096]));
-      this.call('setxattr', path, inPrivate(0xe00), inPrivate(0xe08), length, literal(this.random.below(3)));
+      this.call(
+        this.pick(['setxattr', 'lsetxattr']),
+        path,
+        inPrivate(0xe00),
+        inPrivate(0xe08),
+        length,
+        literal(this.random.below(3)),
+      );
       this.call(this.pick(['getxattr', 'lgetxattr']), path, inPrivate(0xe00), this.buffer(), length);
       this.call('listxattr', path, this.buffer(), length);
-      this.call('removexattr', path, inPrivate(0xe00));
+      this.call(this.pick(['removexattr', 'lremovexattr']), path, inPrivate(0xe00));
     },
     () => {
       this.store(0xe20, literal(0x782e_7265_7375n));
