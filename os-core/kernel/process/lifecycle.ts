@@ -5,7 +5,6 @@ import { Errno } from '../../abi/errno.ts';
 import { Signal } from '../../abi/signal.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
-
 import { allocateZeroed } from '../memory/page-tables.ts';
 import { USER_END } from '../memory/user-memory.ts';
 import { PENDING } from '../syscalls/handler.ts';
