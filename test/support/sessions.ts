@@ -116,6 +116,8 @@ export interface SystemSettings {
   readonly additions?: readonly { readonly host: string; readonly guest: string }[];
   readonly daemons?: readonly (readonly string[])[];
   readonly root?: boolean;
+  /** Runs as os-core in place of the bundle's: the same sources as a test's own modules, so that it can look inside. */
+  readonly osCore?: OsCore;
 }
 
 /** Everything that a saved machine consists of. */
@@ -135,6 +137,7 @@ export class TestMachine {
   readonly machine: HostMachine;
   kernel: Kernel;
   private readonly world: World;
+  private readonly osCore: OsCore;
 
   private constructor(settings: SystemSettings, world: World, saved: Saved | null) {
     this.settings = settings;
@@ -144,7 +147,8 @@ export class TestMachine {
     const variables = new MemoryVariables();
     if (world.variables !== null) variables.save(world.variables);
     const files = bootFiles();
-    enrol(variables, [files.osCore.exports.publicKeyOf(OWNER_SEED)], '');
+    this.osCore = settings.osCore ?? files.osCore.exports;
+    enrol(variables, [this.osCore.publicKeyOf(OWNER_SEED)], '');
     const streams = world.streams;
     this.machine = createMachine(
       {
@@ -169,12 +173,12 @@ export class TestMachine {
     );
     const options = { systemKeys: files.systemKeys, init: ['/bin/init', JSON.stringify(this.initOptions())] };
     if (saved === null) {
-      this.kernel = files.osCore.exports.bootSystem(this.machine, options);
+      this.kernel = this.osCore.bootSystem(this.machine, options);
       return;
     }
     for (const [page, bytes] of saved.memory) this.machine.memory.writeBytes(page * PAGE_BYTES, bytes);
     this.machine.restoreDevices(saved.devices);
-    this.kernel = files.osCore.exports.restoreSystem(this.machine, saved.kernel, options);
+    this.kernel = this.osCore.restoreSystem(this.machine, saved.kernel, options);
   }
 
   static boot(settings: SystemSettings): TestMachine {
@@ -205,7 +209,7 @@ export class TestMachine {
         capabilities: 15,
         ownDevices: [],
         descriptors: [port('stdin'), port('stdout'), port('stderr')],
-        builtins: [...bootFiles().osCore.exports.shellBuiltins],
+        builtins: [...this.osCore.shellBuiltins],
         waitForNetwork: false,
       },
       reportDevice: port('report'),
@@ -219,7 +223,7 @@ export class TestMachine {
     return this.world.streams[STREAM_NAMES.indexOf(name)].output;
   }
   hash(): string {
-    return bootFiles().osCore.exports.stateHash(this.kernel, this.machine.snapshotDevices());
+    return this.osCore.stateHash(this.kernel, this.machine.snapshotDevices());
   }
 
   /** Runs, in slices of `slice` instructions, to the power-off or to `limit` instructions; false = the limit came first. */
@@ -263,7 +267,7 @@ export class TestMachine {
     return {
       memory: pages,
       devices: structuredClone(this.machine.snapshotDevices()),
-      kernel: bootFiles().osCore.exports.snapshotKernel(this.kernel),
+      kernel: this.osCore.snapshotKernel(this.kernel),
       world: this.copyOfWorld(),
       instructions: this.instructions,
     };

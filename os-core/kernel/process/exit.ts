@@ -11,7 +11,7 @@ import { traceEnd } from '../trace/trace.ts';
 import type { Process } from './process.ts';
 import { waitStatus } from './process.ts';
 import { notifyParent, plainInformation, sendSignal, signalGroup } from './signals.ts';
-import { abandonProgress, type Task, TaskState } from './task.ts';
+import { dropProgress, type Task, TaskState } from './task.ts';
 
 /** exit(2): ends one thread; the process with its last one. */
 export function exitTask(kernel: Kernel, task: Task, code: number): void {
@@ -46,8 +46,7 @@ export function endOtherTasks(kernel: Kernel, survivor: Task): void {
 function endTask(kernel: Kernel, task: Task): void {
   const { process } = task;
   if (task.state === TaskState.dead) return;
-  abandonProgress(kernel, task.progress);
-  task.progress = null;
+  dropProgress(kernel, task);
   // Others may wait for this thread's end (pthread_join: CLONE_CHILD_CLEARTID) or hold robust mutexes with it.
   if (process.addressSpace !== null && kernel.loadedAddressSpace === process.addressSpace) {
     releaseRobustList(kernel, task);

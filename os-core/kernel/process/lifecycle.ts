@@ -6,6 +6,7 @@ import { Signal } from '../../abi/signal.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
 import { allocateZeroed } from '../memory/page-tables.ts';
+import { USER_END } from '../memory/user-memory.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import {
   FLOATING_POINT_BYTES,
@@ -155,6 +156,9 @@ export function cloneTask(kernel: Kernel, task: Task, request: CloneRequest): nu
   if (task.kind === TaskKind.systemTask && (sharesMemory || isThread)) return -Errno.EINVAL;
   const descriptor = (flags & CloneFlag.pidDescriptor) !== 0;
   if (descriptor && (flags & (CloneFlag.thread | CloneFlag.detached)) !== 0) return -Errno.EINVAL;
+  // The FS base register holds canonical addresses only (arch_prctl(2)).
+  const setsThreadPointer = (flags & CloneFlag.setThreadLocalStorage) !== 0;
+  if (setsThreadPointer && request.threadLocalStorage >= USER_END) return -Errno.EPERM;
   // What must be written is checked before anything is made.
   if ((flags & CloneFlag.parentSetTid) !== 0) {
     const result = kernel.userMemory.prepare(task, request.parentTid, 4, true);
@@ -180,7 +184,7 @@ export function cloneTask(kernel: Kernel, task: Task, request: CloneRequest): nu
   writeSaved(kernel, child, SavedRegister.rax, 0);
   memory.fill(savedRegistersOf(kernel, child) + SavedRegister.originalRax, 8, 0xff);
   if (request.stack !== 0) writeSaved(kernel, child, SavedRegister.rsp, request.stack);
-  if ((flags & CloneFlag.setThreadLocalStorage) !== 0) {
+  if (setsThreadPointer) {
     child.fsBaseLow = request.threadLocalStorage | 0;
     child.fsBaseHigh = Math.floor(request.threadLocalStorage / 0x1_0000_0000) | 0;
   }

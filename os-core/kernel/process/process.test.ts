@@ -2,8 +2,10 @@
 
 import { expect, it } from 'vitest';
 import { createTestSystem, elfOf, hex } from '../../../test/support/kernel-fixture.ts';
+import { Capability } from '../../abi/capability.ts';
 import { Signal } from '../../abi/signal.ts';
-import type { SystemCallEntry } from '../syscalls/handler.ts';
+import { PENDING, type SystemCallEntry } from '../syscalls/handler.ts';
+import { WaitQueue } from '../wait-queue.ts';
 import { plainInformation, sendSignal, setBlocked } from './signals.ts';
 
 /** `count` times fork; the child execs /child, the parent waits. */
@@ -145,4 +147,53 @@ it('L3 L4: when RAM is full the program that holds most of it is ended, by name,
   const before = [...small.tasks][0].userInstructions;
   system.runUntil(() => [...small.tasks][0].userInstructions > before + 1000);
   expect(system.kernel.frames.freeFrames).toBeGreaterThan(1000);
+});
+
+it('E23: a handler cannot run on a stack pointer in the kernel half: SIGSEGV ends the program, not the kernel', () => {
+  const system = createTestSystem();
+  // mov rsp, -256; loop
+  const process = system.start(hex('48c7c400ffffffebfe'));
+  const [task] = process.tasks;
+  system.runUntil(() => task.userInstructions > 100, 1000, 1000);
+  process.signals.actions[Signal.SIGUSR1] = { handler: 0x401000, flags: 0, restorer: 0x401000, mask: 0n };
+  sendSignal(system.kernel, process, plainInformation(Signal.SIGUSR1, 0));
+  system.runUntil(() => process.state !== 'alive', 100);
+  expect(system.kernel.state.panic).toBeNull();
+  expect(process.exitStatus & 0x7f).toBe(Signal.SIGSEGV);
+});
+
+it('E23: clone takes no thread pointer beyond the user half', () => {
+  const system = createTestSystem();
+  // clone(CLONE_SETTLS | SIGCHLD, 0, 0, 0, 0x800000000000); exit(-result)
+  const process = system.start(
+    hex('b838000000 bf11000800 31f6 31d2 4531d2 49b80000000000800000 0f05 f7d8 89c7 b8e7000000 0f05'),
+  );
+  system.runUntil(() => process.state !== 'alive', 500);
+  expect(system.kernel.state.panic).toBeNull();
+  expect(process.exitStatus >> 8).toBe(1);
+});
+
+it('E34: a call that waited and is denied when it goes on gives up what it held', () => {
+  const queue = new WaitQueue();
+  const held = { givenUp: 0, abandoned: () => void held.givenUp++ };
+  const waiting: SystemCallEntry = {
+    number: 0x1234,
+    name: 'wait',
+    capability: Capability.file,
+    arguments: [],
+    handler: (_kernel, task) => {
+      task.progress = held;
+      task.waitOn(queue);
+      return PENDING;
+    },
+  };
+  const system = createTestSystem({ extra: [waiting] });
+  // the call; exit(-result)
+  const process = system.start(hex('b834120000 0f05 f7d8 89c7 b8e7000000 0f05'));
+  system.runUntil(() => !queue.isEmpty, 100);
+  process.dropCapabilities(0);
+  queue.wakeAll();
+  system.runUntil(() => process.state !== 'alive', 100);
+  expect(process.exitStatus >> 8).toBe(1);
+  expect(held.givenUp).toBe(1);
 });

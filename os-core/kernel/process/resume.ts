@@ -10,7 +10,7 @@ import { runCall, writeResult } from '../syscalls/program-door.ts';
 import { loadForReturn, readSaved, SavedRegister, writeSaved } from '../traps/saved-registers.ts';
 import { pushSignalFrame } from './signal-frame.ts';
 import { killForFault, setBlocked, takeSignal } from './signals.ts';
-import { type Task, TaskState } from './task.ts';
+import { dropProgress, type Task, TaskState } from './task.ts';
 
 /** The current task is a program in the kernel with its registers in pt_regs: one step towards ring 3. */
 export function resumeProgram(kernel: Kernel, task: Task): void {
@@ -59,7 +59,7 @@ function deliverSignals(kernel: Kernel, task: Task): void {
       writeResult(kernel, task, -Errno.EINTR);
     }
     task.call.active = false;
-    task.progress = null;
+    dropProgress(kernel, task);
     task.returnByInterrupt = true;
   }
   if (pushSignalFrame(kernel, task, information, action)) return;

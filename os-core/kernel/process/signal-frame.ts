@@ -10,6 +10,7 @@
 
 import { Signal, SignalActionFlag } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
+import { USER_END } from '../memory/user-memory.ts';
 import { Selector } from '../traps/descriptor-tables.ts';
 import {
   FLOATING_POINT_BYTES,
@@ -93,7 +94,9 @@ export function pushSignalFrame(
   const stack = entering ? alternateStack.address + alternateStack.bytes : interrupted - RED_ZONE_BYTES;
   const floatingPoint = Math.floor((stack - FLOATING_POINT_BYTES) / 64) * 64;
   const frame = Math.floor((floatingPoint - FRAME_BYTES) / 16) * 16 - 8;
-  if (frame < 0 || ((entering || nested) && !liesOn(alternateStack, frame))) return false;
+  // Beyond the user half the arithmetic would be inexact, and there is nothing to write to.
+  if (frame < 0 || stack > USER_END) return false;
+  if ((entering || nested) && !liesOn(alternateStack, frame)) return false;
 
   const bytes = new Uint8Array(floatingPoint + FLOATING_POINT_BYTES - frame);
   const view = new DataView(bytes.buffer);

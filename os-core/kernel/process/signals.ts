@@ -134,6 +134,7 @@ export function killForFault(kernel: Kernel, task: Task, information: SignalInfo
 export function stopProcess(kernel: Kernel, process: Process, number: number): void {
   process.stopSignal = number;
   process.stopReported = false;
+  process.continueReported = true;
   for (const task of process.tasks) {
     if (task.state === TaskState.dead || task.state === TaskState.stopped) continue;
     // Threads that are asleep or queued stop where they are; the running one is the caller and gives way itself.

@@ -17,7 +17,7 @@ import { resetRegisters } from '../traps/saved-registers.ts';
 import { endProcess } from './exit.ts';
 import { waitStatus } from './process.ts';
 import { setBlocked, takeSignal } from './signals.ts';
-import { type Task, TaskKind, TaskState } from './task.ts';
+import { dropProgress, type Task, TaskKind, TaskState } from './task.ts';
 
 const MAGIC = 'EUROTASK\n';
 const ARENA_START = 0x1000_0000;
@@ -157,7 +157,7 @@ function finishCall(kernel: Kernel, task: Task): void {
     return;
   }
   task.call.active = false;
-  task.progress = null;
+  dropProgress(kernel, task);
   // execve has put another program, or the start event of another task, into place.
   if (task.keepRegisters) {
     task.keepRegisters = false;
@@ -194,7 +194,7 @@ function takeSignals(kernel: Kernel, task: Task): boolean {
   }
   if (information === null) return false;
   task.call.active = false;
-  task.progress = null;
+  dropProgress(kernel, task);
   restoreMask(task);
   const event: TaskEvent = { kind: 'signal', number: information.number };
   task.systemTaskEvent = event;

@@ -38,13 +38,16 @@ export interface KernelWork {
   step(kernel: Kernel, task: Task): 'again' | 'sleep' | 'done';
 }
 
-/** A restart record that holds something: told when its task ends before the call does. */
+/** A restart record that holds something: told when the call is over or its task ends. What was given up already is given up once. */
 export interface AbandonableProgress {
   abandoned(kernel: Kernel): void;
 }
-export function abandonProgress(kernel: Kernel, progress: unknown): void {
-  if (typeof progress === 'object' && progress !== null && 'abandoned' in progress)
-    (progress as AbandonableProgress).abandoned(kernel);
+/** The running call does not go on from where it was: it has its result, perhaps before its handler looked at the record again. */
+export function dropProgress(kernel: Kernel, task: Task): void {
+  const { progress } = task;
+  if (progress === null) return;
+  task.progress = null;
+  if (typeof progress === 'object' && 'abandoned' in progress) (progress as AbandonableProgress).abandoned(kernel);
 }
 
 /** A system call that sleeps and will be run again. Reused for every call of the task. */

@@ -108,7 +108,7 @@ export function futex(kernel: Kernel, task: Task, a: SystemCallArguments): numbe
       const bits = operation === Operation.wake ? ALL_BITS : a.uint(5);
       if (bits === 0) return -Errno.EINVAL;
       if (!kernel.userMemory.inUserHalf(address, 4)) return -Errno.EFAULT;
-      return kernel.state.futexes.wake(keyOf(kernel, task, address), a.int(2), bits);
+      return kernel.state.futexes.wake(keyOf(kernel, task, address), atLeastOne(a.int(2)), bits);
     }
     case Operation.requeue:
     case Operation.compareRequeue:
@@ -119,6 +119,9 @@ export function futex(kernel: Kernel, task: Task, a: SystemCallArguments): numbe
       return -Errno.ENOSYS;
   }
 }
+
+/** Linux counts after it has woken one: 0 and less wake one, too. Programs never ask for it, but the number must be the same. */
+const atLeastOne = (count: number): number => Math.max(1, count);
 
 const words = new Uint32Array(2);
 
@@ -211,8 +214,8 @@ function wakeOperation(kernel: Kernel, task: Task, a: SystemCallArguments): numb
     signed >= comparison,
   ][(code >>> 24) & 15];
   const { futexes } = kernel.state;
-  let woken = futexes.wake(keyOf(kernel, task, address), a.int(2), ALL_BITS);
-  if (holds) woken += futexes.wake(keyOf(kernel, task, second), a.int(3), ALL_BITS);
+  let woken = futexes.wake(keyOf(kernel, task, address), atLeastOne(a.int(2)), ALL_BITS);
+  if (holds) woken += futexes.wake(keyOf(kernel, task, second), atLeastOne(a.int(3)), ALL_BITS);
   return woken;
 }
 

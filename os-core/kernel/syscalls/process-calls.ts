@@ -101,7 +101,7 @@ interface ChildEvent {
   readonly kind: 'ended' | 'stopped' | 'continued';
 }
 
-/** A child that matches and has something to report; 'none' if no child matches at all. */
+/** A child that matches and has something to report; 'none' if no child matches that ever could. */
 function findChild(
   process: Process,
   matches: (child: Process) => boolean,
@@ -112,8 +112,12 @@ function findChild(
     if (!matches(child)) continue;
     const isClone = child.exitSignal !== Signal.SIGCHLD;
     if ((options & Wait.all) === 0 && isClone !== ((options & Wait.clone) !== 0)) continue;
+    if (child.state === 'zombie') {
+      // It tells its end, and nothing of what was before.
+      if ((options & Wait.exited) !== 0) return { child, kind: 'ended' };
+      continue;
+    }
     any = true;
-    if (child.state === 'zombie' && (options & Wait.exited) !== 0) return { child, kind: 'ended' };
     if ((options & Wait.untraced) !== 0 && !child.stopReported) return { child, kind: 'stopped' };
     if ((options & Wait.continued) !== 0 && !child.continueReported) return { child, kind: 'continued' };
   }

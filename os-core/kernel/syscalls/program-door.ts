@@ -7,7 +7,7 @@
 import { TrapKind } from '../../../devices/contract/cpu.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
-import { type Task, TaskState } from '../process/task.ts';
+import { dropProgress, type Task, TaskState } from '../process/task.ts';
 import { SavedRegister, saveAfterSystemCall, savedRegistersOf } from '../traps/saved-registers.ts';
 import { DEAD, dispatch } from './dispatch.ts';
 import { PENDING } from './handler.ts';
@@ -54,7 +54,7 @@ export function runCall(kernel: Kernel, task: Task): void {
     return;
   }
   task.call.active = false;
-  task.progress = null;
+  dropProgress(kernel, task);
   if (task.returnByInterrupt) {
     // rt_sigreturn and execve have set all registers themselves.
     if (!task.keepRegisters) writeResult(kernel, task, result);

@@ -11,7 +11,7 @@ import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Process } from '../process/process.ts';
 import type { PendingSignals, SignalSource } from '../process/signal-state.ts';
-import { plainInformation, sendSignal } from '../process/signals.ts';
+import { plainInformation, sendSignal, updateActionable } from '../process/signals.ts';
 import type { Task } from '../process/task.ts';
 import { processCpuNanos, processCpuTime, threadCpuNanos } from '../time/cpu-time.ts';
 import { ProgramTimer } from '../time/program-timer.ts';
@@ -183,6 +183,7 @@ class PosixTimer extends ProgramTimer implements SignalSource {
   override stop(kernel: Kernel): void {
     super.stop(kernel);
     this.queue.dropSource(this);
+    for (const task of this.process.tasks) updateActionable(task);
     this.missed = 0;
   }
 }

@@ -4,13 +4,12 @@ import { Errno } from '../../abi/errno.ts';
 import { FileType, type Inode } from '../../eurofs/index.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
-import { PENDING } from '../syscalls/handler.ts';
 import { tableOf } from './file-table.ts';
 import { Event, happenedAt, named } from './notify.ts';
 import type { OpenFile } from './open-file.ts';
 import { setFileSize } from './page-cache.ts';
 import { Access, mayAccess, type Walk, walk } from './path-walk.ts';
-import { openFifo, PipeEnd } from './pipe.ts';
+import { openFifo } from './pipe.ts';
 import { FolderFile, mayWrite, OpenFlag, PathFile, RegularFile } from './regular-file.ts';
 import { adjustCount, Place, placeKey, Vfs } from './vfs.ts';
 
@@ -43,26 +42,11 @@ function accessWanted(flags: number): number {
   return (flags & OpenFlag.truncate) !== 0 ? wanted | Access.write : wanted;
 }
 
-/** Opens or makes a file: its description (not yet in a table), -errno or PENDING. `path`: byte string. */
+/**
+ * Opens or makes a file: its description (not yet in a table), -errno or PENDING. `path`: byte string. The end of a FIFO that waits for
+ * its other side is kept in task.progress; the path is walked again each time.
+ */
 export function openFile(
-  kernel: Kernel,
-  task: Task,
-  descriptor: number,
-  path: string,
-  flags: number,
-  mode: number,
-): OpenFile | number {
-  // The end of a FIFO that waits for its other side is kept in task.progress; the path is walked again each time.
-  const waiting = task.progress instanceof PipeEnd ? task.progress : null;
-  const file = openByPath(kernel, task, descriptor, path, flags, mode);
-  if (waiting !== null && file !== PENDING && file !== waiting && task.progress === waiting) {
-    task.progress = null;
-    waiting.closed(kernel);
-  }
-  return file;
-}
-
-function openByPath(
   kernel: Kernel,
   task: Task,
   descriptor: number,

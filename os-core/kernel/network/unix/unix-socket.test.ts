@@ -76,6 +76,19 @@ describe('AF_UNIX', () => {
     expect(UnixSockets.of(kernel).inFlight.size).toBe(0);
   });
 
+  it('E28: one of a pair of datagram sockets that parts from the other and is closed takes no more datagrams', () => {
+    const { kernel, values } = run([
+      pair(DATAGRAM),
+      ['connect', 1, { bytes: Uint8Array.of(0, 0) }, 2],
+      ['close', 1],
+      ['sendmsg', 0, messageWith([0]), 0],
+      ['sendmsg', 0, messageWith([0]), 0],
+    ]);
+    expect(values).toEqual([0, 0, 0, -Errno.ECONNREFUSED, -Errno.ENOTCONN]);
+    expect(UnixSockets.of(kernel).inFlight.size).toBe(0);
+    expect(UnixSockets.of(kernel).queuedBytes).toBe(0);
+  });
+
   it('E28: descriptors in flight are bounded, bad control messages refused', () => {
     const many = Array.from({ length: 253 }, () => 0);
     const { values } = run([

@@ -64,7 +64,7 @@ export class UnixSocket extends Socket {
   private peer: UnixSocket | null = null;
   /** A datagram socket's peer was closed: told once. */
   private lostPeer = false;
-  /** Datagram sockets that have connected to this one: they are told about room. */
+  /** Datagram sockets whose peer this one is: they are told about room, and when it is closed. */
   private readonly senders = new Set<UnixSocket>();
   private name = Uint8Array.from(UNNAMED);
   private key = '';
@@ -104,6 +104,10 @@ export class UnixSocket extends Socket {
     other.peer = this;
     this.peerCredentials = others;
     other.peerCredentials = own;
+    // One of them may part from the other and still be its peer.
+    if (!this.isDatagram) return;
+    this.senders.add(other);
+    other.senders.add(this);
   }
   private get isDatagram(): boolean {
     return this.type === SocketType.datagram;
@@ -474,9 +478,7 @@ export class UnixSocket extends Socket {
     this.peer = null;
     if (this.isDatagram) {
       peer?.senders.delete(this);
-      const lost = [...this.senders];
-      if (peer?.peer === this) lost.push(peer);
-      for (const sender of lost) sender.lose(this);
+      for (const sender of [...this.senders]) sender.lose(this);
       this.senders.clear();
     } else if (peer !== null) {
       peer.peer = null;
