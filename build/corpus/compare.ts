@@ -1,6 +1,6 @@
 // Runs the jobs of the corpus natively and in EuroOS, compares what they printed, how they ended and which files they left, and
-// writes docs/COMPATIBILITY.md. The native run is the measure: nothing of the expected results is stored.
-// Usage: compare.mjs PROGRAMS-AND-SUITES.json JOB…   (see corpus.mjs, which makes the file and chooses the jobs)
+// writes the page of results. The native run is the measure: nothing of the expected results is stored.
+// Usage: compare.mjs PROGRAMS-AND-SUITES.json PAGE JOB…   (PAGE may be empty; see corpus.mjs, which makes the file and chooses the jobs)
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -43,7 +43,8 @@ const { programs, suites } = JSON.parse(fs.readFileSync(process.argv[2], 'utf8')
   programs: Program[];
   suites: Suite[];
 };
-const wanted = process.argv.slice(3);
+const pageFile = process.argv[3];
+const wanted = process.argv.slice(4);
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'euroos-corpus-'));
 process.once('exit', () => fs.rmSync(work, { recursive: true, force: true }));
 
@@ -59,7 +60,7 @@ async function lane(): Promise<void> {
     const version = about?.name === 'busybox' && suite !== undefined ? suite.version : (about?.version ?? '');
     rows.push({ ...row, version, language: about?.language ?? '' });
     // After each job, so that a run that is broken off has not been for nothing.
-    writePage(rows);
+    if (pageFile !== '') writePage(pageFile, rows);
   }
 }
 await Promise.all(Array.from({ length: LANES }, lane));

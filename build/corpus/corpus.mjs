@@ -1,7 +1,7 @@
 // npm run corpus: real programs of other people, natively and in EuroOS, with the same words on the screen?
 // Usage: node build/corpus/corpus.mjs [--share] [--list] [NAME…]
 //   NAME      only jobs whose "program: job" contains it; the others keep their lines on the published page
-//   --share   only the share that the tests of every change run
+//   --share   only the share that the tests of every change run; the published page stays as it is
 //   --list    only says which jobs that would be
 //
 //   Debian, npm ─► programs, suites (toolchain.mjs) ─► jobs (jobs.mjs) ─┬─► this machine ──┐
@@ -15,6 +15,8 @@ import { runMain, setup } from '../setup/setup.mjs';
 import { root } from '../setup/steps.mjs';
 import { jobs } from './jobs.mjs';
 import { buildCorpus, cache } from './toolchain.mjs';
+
+const PAGE = 'docs/COMPATIBILITY.md';
 
 const titleOf = (job) => `${job.program ?? job.command[0]}: ${job.name}`;
 
@@ -40,7 +42,11 @@ await runMain(async () => {
   fs.writeFileSync(list, JSON.stringify(built));
   try {
     const tool = await bundleTool('build/corpus/compare.ts');
-    const result = spawnSync(process.execPath, [tool, list, ...chosen.map(titleOf)], { cwd: root, stdio: 'inherit' });
+    const result = spawnSync(
+      process.execPath,
+      [tool, list, options.includes('--share') ? '' : PAGE, ...chosen.map(titleOf)],
+      { cwd: root, stdio: 'inherit' },
+    );
     return result.status ?? 1;
   } finally {
     fs.rmSync(list, { force: true });

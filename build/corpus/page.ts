@@ -1,7 +1,6 @@
 // docs/COMPATIBILITY.md: one line for each job that was run, now or before.
 
 import fs from 'node:fs';
-import path from 'node:path';
 import { type Job, jobs } from './jobs.mjs';
 
 export interface Row {
@@ -13,19 +12,18 @@ export interface Row {
   readonly instructions: number;
 }
 
-const pageFile = path.join(process.cwd(), 'docs/COMPATIBILITY.md');
 export const programOf = (job: Job): string => job.program ?? job.command[0];
 const keyOf = (program: string, job: string): string => `${program}: ${job}`;
 
 /** The lines of the published table by program and job: jobs that were not chosen now keep theirs. */
-function publishedLines(): Map<string, string> {
+function publishedLines(pageFile: string): Map<string, string> {
   const text = fs.existsSync(pageFile) ? fs.readFileSync(pageFile, 'utf8') : '';
   const found = [...text.matchAll(/^\| ([^|]+?)(?: \([^|]*\))? \| [^|]+ \| ([^|]+) \|.*$/gm)];
   return new Map(found.map((match) => [keyOf(match[1], match[2]), match[0]]));
 }
 
-export function writePage(rows: readonly Row[]): void {
-  const lineOf = publishedLines();
+export function writePage(pageFile: string, rows: readonly Row[]): void {
+  const lineOf = publishedLines(pageFile);
   for (const { job, version, language, same, result, instructions } of rows) {
     const program = programOf(job);
     const title = language === '' ? program : `${program} (${language})`;

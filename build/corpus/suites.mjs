@@ -5,7 +5,7 @@
 
 import { configureBusybox } from './programs.mjs';
 
-/** Compiles each line "OPTIONS<tab>SOURCE" of `list` to out/tests/NAME; what this gcc cannot compile is named in `refused`. */
+/** Compiles each line "OPTIONS<tab>SOURCE…" of `list` to out/tests/NAME; what this gcc cannot compile is named in out/refused. */
 const compileList = `
   mkdir -p out/tests
   compile() {
@@ -18,7 +18,8 @@ const compileList = `
     [ $((compile_jobs % 4)) -ne 0 ] || wait
   done < list
   wait
-  strip out/tests/*`;
+  strip out/tests/*
+  [ ! -f refused ] || cp refused out/`;
 
 export const suites = [
   {
@@ -42,16 +43,16 @@ export const suites = [
     source: 'gcc-12',
     recipe: `
       tar xzOf "$ARCHIVE" --wildcards '*/gcc-12*.tar.xz' |
-        tar xJ --strip-components=4 --wildcards '*/gcc/testsuite/gcc.target/i386/*'
-      cd i386
+        tar xJ --strip-components=3 --wildcards '*/gcc/testsuite/gcc.target/i386/*' '*/gcc/testsuite/gcc.dg/*.[ch]'
+      cd gcc.target/i386
       sed -i 's/^ *do_test ();/{ do_test (); __builtin_puts ("tested"); }/' *-check.h
       for test in sse-*.c sse2-*.c sse3-*.c ssse3-*.c sse4_1-*.c sse4_2-*.c; do
         grep -q 'dg-do run' "$test" || continue
-        options=$(sed -n 's/.*dg-options "\\([^"]*\\)".*/\\1/p' "$test" | head -n 1)
+        options=$(sed -n 's/.*dg-options "\\([^"]*\\)".*/\\1/p' "$test" | head -n 1 | sed 's/-fdump-[^ ]*//')
         printf '%s\\t%s\\n' "$options" "$test"
       done > list
       ${compileList}
-      mv out ..`,
+      mv out ../..`,
   },
   {
     // QEMU's tests of x86-64 and x87 instructions, floating point (unoptimized, so that gcc does not compute the results) and threads.
@@ -62,12 +63,12 @@ export const suites = [
       python3 i386/test-mmx.py i386/x86.csv i386/test-mmx.h MMX SSE SSE2 SSE3 SSSE3
       {
         for test in f2xm1 fbstp fisttp fldcst fp-exceptions fpatan fprem fscale fxam fxtract fyl2x fyl2xp1 pseudo-denormal snan-convert ssse3; do
-          printf '%s\\t%s\\n' '' i386/test-i386-$test.c
+          printf '%s\\t%s\\n' -O2 i386/test-i386-$test.c
         done
         printf '%s\\t%s\\n' '-msse4.1 -mfpmath=sse' i386/test-i386-sse-exceptions.c
         printf '%s\\t%s\\n' -msse4.2 i386/test-i386-pcmpistri.c
         printf '%s\\t%s\\n' '-masm=intel -O -Ii386' i386/test-mmx.c
-        printf '%s\\t%s\\n' '' i386/test-i386.c
+        printf '%s\\t%s\\n' -O2 i386/test-i386.c
         for test in cmpxchg noexec vsyscall; do printf '%s\\t%s\\n' -O0 x86_64/$test.c; done
         for test in float_convd float_convs float_madds; do
           printf '%s\\t%s\\t%s\\n' -O0 multiarch/$test.c multiarch/libs/float_helpers.c
