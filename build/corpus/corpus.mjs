@@ -1,8 +1,9 @@
 // npm run corpus: real programs of other people, natively and in EuroOS, with the same words on the screen?
-// Usage: node build/corpus/corpus.mjs [--share] [--list] [NAME…]
+// Usage: node build/corpus/corpus.mjs [--share] [--list] [--interpreter] [NAME…]
 //   NAME      only jobs whose "program: job" contains it; the others keep their lines on the published page
 //   --share   only the share that the tests of every change run; the published page stays as it is
 //   --list    only says which jobs that would be
+//   --interpreter   EuroOS without its compiler, which takes longer than it saves where no code runs often
 //
 //   Debian, npm ─► programs, suites (toolchain.mjs) ─► jobs (jobs.mjs) ─┬─► this machine ──┐
 //                                                                       └─► EuroOS, 1 boot ┴─► compared ─► docs/COMPATIBILITY.md
@@ -44,7 +45,13 @@ await runMain(async () => {
     const tool = await bundleTool('build/corpus/compare.ts');
     const result = spawnSync(
       process.execPath,
-      [tool, list, options.includes('--share') ? '' : PAGE, ...chosen.map(titleOf)],
+      [
+        tool,
+        list,
+        options.includes('--share') ? '' : PAGE,
+        options.includes('--interpreter') ? 'interpreter' : 'jit',
+        ...chosen.map(titleOf),
+      ],
       { cwd: root, stdio: 'inherit' },
     );
     return result.status ?? 1;

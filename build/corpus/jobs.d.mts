@@ -14,5 +14,6 @@ export interface Job {
   readonly rights?: readonly string[];
   readonly user?: string;
   readonly memory?: string;
+  readonly known?: string;
 }
 export const jobs: readonly Job[];

@@ -15,7 +15,7 @@ const npmJob = (program, name, more = {}) => ({
  * `command[0]` names a program of programs.mjs; `input`: the file on stdin; `files`: files and contents of folders of `jobs` that are
  * copied into the job's folder; `suite`: the suite whose files are copied too; `needs`: more programs; `share`: part of the tests of
  * every change; `rights`: what EuroOS is to allow beyond the usual; `user`: who runs it there; `memory`: of
- * the machine, if the usual is too little.
+ * the machine, if the usual is too little; `known`: why it cannot be the same yet, for the page.
  */
 export const jobs = [
   {
@@ -93,7 +93,9 @@ export const jobs = [
   npmJob('ls-lint', 'checks the names of files'),
   npmJob('biome', 'formats and lints TypeScript'),
   npmJob('just', 'runs recipes', { rights: ['exec-local'], share: true }),
-  npmJob('pagefind', 'indexes pages for search'),
+  npmJob('pagefind', 'indexes pages for search', {
+    known: 'compiled for x86-64-v3 (its first instruction of BMI2 ends it); the processor is an x86-64-v2',
+  }),
   npmJob('syncpack', 'compares and mends manifests'),
   npmJob('bsc', 'parses, prints, reports errors', { share: true }),
   npmJob('ninja', 'builds by the shell'),

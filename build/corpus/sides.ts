@@ -39,14 +39,16 @@ const TIME_LIMIT_SECONDS = 1800;
 
 export class Sides {
   private readonly work: string;
+  private readonly engine: string;
   private readonly programs: readonly Program[];
   private readonly suites: readonly Suite[];
   private readonly nativeFolder: string;
   private readonly disk: string;
 
-  /** `work`: an empty folder for everything that is made. */
-  constructor(work: string, programs: readonly Program[], suites: readonly Suite[]) {
+  /** `work`: an empty folder for everything that is made; `engine`: as of `euroos run`. */
+  constructor(work: string, engine: string, programs: readonly Program[], suites: readonly Suite[]) {
     this.work = work;
+    this.engine = engine;
     this.programs = programs;
     this.suites = suites;
     this.nativeFolder = path.join(work, 'programs');
@@ -124,7 +126,7 @@ export class Sides {
       ...[process.execPath, path.join(root, 'electron/cli/euroos.mjs'), 'run'],
       ...['--disk', disk, '--net', 'none', '--stats', stats, '--time-limit', String(TIME_LIMIT_SECONDS)],
       ...['--cwd', GUEST_FOLDER, '--user', job.user ?? 'user'],
-      ...['--memory', job.memory ?? '512M'],
+      ...['--memory', job.memory ?? '512M', '--engine', this.engine],
       ...['--caps', [...USUAL_RIGHTS, ...(job.rights ?? [])].join(',')],
       ...variables.flatMap(([name, value]) => ['--env', `${name}=${value}`]),
       ...['--', `${GUEST_PROGRAMS}/${job.command[0]}`, ...job.command.slice(1)],
