@@ -15,5 +15,6 @@ export interface Job {
   readonly user?: string;
   readonly memory?: string;
   readonly known?: string;
+  readonly knownParts?: Readonly<Record<string, string>>;
 }
 export const jobs: readonly Job[];

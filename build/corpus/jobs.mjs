@@ -15,7 +15,8 @@ const npmJob = (program, name, more = {}) => ({
  * `command[0]` names a program of programs.mjs; `input`: the file on stdin; `files`: files and contents of folders of `jobs` that are
  * copied into the job's folder; `suite`: the suite whose files are copied too; `needs`: more programs; `share`: part of the tests of
  * every change; `rights`: what EuroOS is to allow beyond the usual; `user`: who runs it there; `memory`: of
- * the machine, if the usual is too little; `known`: why it cannot be the same yet, for the page.
+ * the machine, if the usual is too little; `known`, `knownParts`: why it, or a part of it, cannot
+ * be the same yet, for the page.
  */
 export const jobs = [
   {
@@ -115,5 +116,11 @@ export const jobs = [
     command: ['busybox', 'sh', 'run-tests.sh'],
     files: ['run-tests.sh'],
     suite: 'qemu-tcg',
+    knownParts: {
+      'linux-test': 'wants TCP',
+      'munmap-pthread': 'wants memory that is writable and executable at once',
+      noexec: 'wants memory that is writable and executable at once',
+      vsyscall: 'the vsyscall page of before 2.6.24 is not there',
+    },
   },
 ];

@@ -83,7 +83,7 @@ export class Sides {
 
   private add(disk: string, additions: readonly { host: string; guest: string }[]): void {
     const image = new DiskImage(disk, { readOnly: false });
-    addToVolume(image, additions, ownerSeed(configurationFolder(process.env)));
+    addToVolume(image, additions, ownerSeed(configurationFolder(process.env)), Date.now());
     image.close();
   }
 
