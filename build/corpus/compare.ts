@@ -99,7 +99,7 @@ async function lane(): Promise<void> {
     if (!known) unknownDifferences++;
     const about = programs.find(({ name }) => name === programOf(row.job));
     const suite = suites.find(({ name }) => name === row.job.suite);
-    const version = about?.name === 'busybox' && suite !== undefined ? suite.version : (about?.version ?? '');
+    const version = about?.version ?? suite?.version ?? '';
     rows.push({ ...row, version, language: about?.language ?? '' });
     // After each job, so that a run that is broken off has not been for nothing.
     if (pageFile !== '') writePage(pageFile, rows);

@@ -110,9 +110,16 @@ export const jobs = [
     suite: 'busybox-tests',
     user: 'root',
   },
-  { name: 'gcc: SSE to SSE4.2', command: ['busybox', 'sh', 'run-tests.sh'], files: ['run-tests.sh'], suite: 'gcc-sse' },
   {
-    name: 'QEMU: x86-64, x87, threads',
+    name: 'tests of SSE to SSE4.2',
+    program: 'gcc',
+    command: ['busybox', 'sh', 'run-tests.sh'],
+    files: ['run-tests.sh'],
+    suite: 'gcc-sse',
+  },
+  {
+    name: 'tests of x86-64, x87, threads',
+    program: 'qemu',
     command: ['busybox', 'sh', 'run-tests.sh'],
     files: ['run-tests.sh'],
     suite: 'qemu-tcg',
