@@ -84,7 +84,6 @@ export const jobs = [
     suite: 'tcc-lua',
     needs: ['tcc'],
     rights: ['exec-local'],
-    share: true,
   },
   npmJob('esbuild', 'bundles TypeScript and CSS', { share: true }),
   npmJob('tsgo', 'checks types, writes JavaScript'),
