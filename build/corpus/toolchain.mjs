@@ -62,7 +62,7 @@ function installCompiler() {
     path.join(tools, 'mcc'),
     // ld refuses -pie beside -r, with which busybox joins object files.
     `#!/bin/sh
-case " $* " in *' -r '*) link= ;; *) link=-static-pie ;; esac
+case " $* " in *' -r '*) link= ;; *' -no-pie '*) link=-static ;; *) link=-static-pie ;; esac
 exec gcc -specs '${SPECS}' -O2 -fPIE $link -idirafter '${headers}' "$@"
 `,
     { mode: 0o755 },
