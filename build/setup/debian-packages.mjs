@@ -19,9 +19,11 @@ const forStart = [
   // Chromium loads it at run time, so no package of the list brings it.
   'libx11-xcb1',
 ];
-/** Real peers of the tests. */
+/** Real peers of the tests, and what builds the corpus of other people's programs. */
 const forTests = [
   'binutils',
+  'bzip2',
+  'dpkg-dev',
   'file',
   'xvfb',
   'iproute2',
@@ -30,6 +32,7 @@ const forTests = [
   'tshark',
   'tcpdump',
   'xxhash',
+  'xz-utils',
 ];
 
 function missing(packages) {

@@ -51,14 +51,19 @@ class Copier {
   }
 }
 
-/** Puts `additions` into the EuroFS volume on `disk`. Throws Error with one line (missing file, full volume, no volume). */
+/**
+ * Puts `additions` into the EuroFS volume on `disk`; their time stamps say `atUnixMillis`, as of any copy. (Not 0: programs that build
+ * things take the date 0 for "missing".) Throws Error with one line (missing file, full volume, no volume).
+ */
 export function addToVolume(
   disk: BlockBackend,
   additions: readonly { readonly host: string; readonly guest: string }[],
   seed: Uint8Array,
+  atUnixMillis: number,
 ): void {
   try {
     const volume = VolumeTool.mount(new BackendBlockStore(disk));
+    volume.setTime(Math.floor(atUnixMillis / 1000));
     const copier = new Copier(volume, seed);
     for (const { host, guest } of additions) {
       // `--add ./prog:/bin/` means a name below the folder, as with cp.

@@ -139,11 +139,11 @@ function run(): HeadlessEnd {
     data.disk === null
       ? new ThrowAwayDisk(new DiskImage(files.systemImage, { readOnly: true }))
       : new DiskImage(data.disk, { readOnly: false });
-  if (data.additions.length > 0) addToVolume(disk, data.additions, seed);
+  const powerOnUnixMillis = seeded ? SEEDED_POWER_ON_MILLIS : data.powerOnUnixMillis;
+  if (data.additions.length > 0) addToVolume(disk, data.additions, seed, powerOnUnixMillis);
   const variables = new MemoryVariables();
   enrol(variables, [publicKeyOfSeed(seed)], '');
   const control = new Int32Array(data.rings.control);
-  const powerOnUnixMillis = seeded ? SEEDED_POWER_ON_MILLIS : data.powerOnUnixMillis;
   let session: Session | null = null;
   const network = openNetwork(data.network, {
     pcap: data.pcap,

@@ -8,6 +8,7 @@ import { euroosRun, programs, temporaryFolder } from '../support/euroos.ts';
 import { copySystemImage, editImage } from '../support/images.ts';
 
 const FLIPS = 24;
+const USER = { user: 1000, group: 1000 };
 const seed = Number(process.env.EUROOS_TEST_SEED ?? 35);
 const image = path.join(temporaryFolder('verification'), 'disk.img');
 
@@ -36,6 +37,8 @@ beforeAll(() => {
     put('/bin/other-signature', program, otherSignature);
     put('/bin/stranger', program, signProgram(new Uint8Array(32).fill(9), sha256Of(program)));
     put('/bin/script', new TextEncoder().encode('#!/bin/sh\necho the script runs\n'), null);
+    volume.writeFile('/home/user/open', program, 0o775, USER);
+    volume.writeFile('/home/user/script', new TextEncoder().encode('#!/bin/sh\necho a script of mine\n'), 0o700, USER);
     // A byte of a program in use by the system changes in place: name, mode and signature stay.
     const changed = volume.readFile('/bin/cat');
     changed[changed.length >> 1] ^= 0x20;
@@ -101,5 +104,30 @@ describe('verify before execute', () => {
     const result = await euroosRun(['--add', `${folder}/greet:/bin/greet`], ['greet', 'you']);
     expect(result.stdout).toBe('hello you\n');
     expect(result.status).toBe(5);
+  });
+
+  it('E35: with exec-local, files that only their own user can have written run; others and altered ones do not', async () => {
+    const options = ['--disk', image, '--caps', 'console,file,process,network,exec-local'];
+    const script = `
+      cp /bin/hello mine; ./mine > /dev/null; echo mine $?
+      ./open; echo open $?
+      ./script; echo script $?
+      unsigned; echo of root $?
+      flipped-0; echo flipped $?`;
+    const result = await euroosRun(options, ['sh', '-c', script]);
+    expect(result.stdout).toBe('mine 0\nopen 126\na script of mine\nscript 0\nof root 126\nflipped 126\n');
+  });
+
+  it('E34 E35: what ran by exec-local does not run for a process that has given the right up', async () => {
+    const options = [
+      '--caps',
+      'console,file,process,exec-local',
+      '--add',
+      `${path.join(programs, 'keeping')}:/bin/keeping`,
+    ];
+    const script =
+      'cp /bin/hello mine; ./mine > /dev/null; echo $?; keeping 7 ./mine; echo $?; ./mine > /dev/null; echo $?';
+    const result = await euroosRun(options, ['sh', '-c', script]);
+    expect(result.stdout).toBe('0\n./mine: Permission denied\n126\n0\n');
   });
 });

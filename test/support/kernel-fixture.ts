@@ -54,6 +54,7 @@ class BytesProgram implements ProgramFile {
   readonly path: string;
   readonly sizeBytes: number;
   readonly contentIdentity: string;
+  readonly onlyWriter = -1;
   private readonly bytes: Uint8Array;
   constructor(path: string, bytes: Uint8Array) {
     this.path = path;

@@ -25,6 +25,7 @@ import { dist } from './euroos.ts';
 type Kernel = ReturnType<OsCore['bootSystem']>;
 
 /** What the tests' owner signs with. */
+const POWER_ON_MILLIS = Date.UTC(2026, 0, 1);
 const OWNER_SEED = new Uint8Array(32).fill(7);
 
 let loaded: BootFiles | null = null;
@@ -159,7 +160,7 @@ export class TestMachine {
         framebufferHeight: 200,
       },
       {
-        clock: { powerOnUnixMillis: Date.UTC(2026, 0, 1) },
+        clock: { powerOnUnixMillis: POWER_ON_MILLIS },
         entropy,
         crypto: hostCrypto,
         variables,
@@ -184,7 +185,7 @@ export class TestMachine {
   static boot(settings: SystemSettings): TestMachine {
     const disk = new ThrowAwayDisk(new DiskImage(bootFiles().systemImage, { readOnly: true }));
     const additions = (settings.additions ?? []).map(({ host, guest }) => ({ host: path.resolve(host), guest }));
-    if (additions.length > 0) addToVolume(disk, additions, OWNER_SEED);
+    if (additions.length > 0) addToVolume(disk, additions, OWNER_SEED, POWER_ON_MILLIS);
     const input = Buffer.from(settings.input ?? '', 'latin1');
     const world: World = {
       disk: new LayeredDisk(disk),

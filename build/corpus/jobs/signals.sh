@@ -20,6 +20,6 @@ echo "inner: $?"
 umask 027; : > masked; stat -c %a masked
 exec 3> third; echo 'by number' >&3; exec 3>&-; cat third
 read -r line < third; echo "$line"
-ulimit -n
+ulimit -S -n 200; ulimit -n
 echo "$(( $(cat third | wc -c) + 1 ))"
 exit 9

@@ -1,11 +1,12 @@
 // The vDSO (vdso(7)): a shared object that the kernel maps into every program, so that it reads the clock without a system call.
 //
 //   base - 0x1000   timing page, read-only: +0 Unix time in seconds at virtual time 0        [vvar]
-//   base            ELF header, program headers, symbols, dynamic section, code at +0x400     [vdso]
+//   base            ELF header, program headers, symbols and their versions, dynamic section, code at +0x400     [vdso]
 //
 // RDTSC gives virtual nanoseconds since power-on (one TSC tick is one nanosecond, and the counter is a function of retired instructions),
 // so monotonic time needs no data at all; the date adds the one word of the timing page. Clocks of CPU time go to the kernel.
-// Both pages are the same two frames in all programs. AT_SYSINFO_EHDR says where; C libraries look up __vdso_clock_gettime.
+// Both pages are the same two frames in all programs. AT_SYSINFO_EHDR says where; C libraries look up __vdso_clock_gettime of version
+// LINUX_2.6, and Go's runtime takes for granted that versions are there.
 
 import { assert } from '../../../devices/base/assert.ts';
 import { registerClass } from '../../../devices/base/object-graph.ts';
@@ -22,6 +23,8 @@ const SYMBOLS = 0xc0;
 const HASH = 0x140;
 const DYNAMIC = 0x160;
 const STRINGS = 0x200;
+const SYMBOL_VERSIONS = 0x300;
+const VERSION_DEFINITIONS = 0x310;
 const CODE = 0x400;
 
 /** now: rax, rdx = seconds and nanoseconds since power-on, r9 = date of power-on. Its last instruction but one refers to the timing page. */
@@ -70,7 +73,27 @@ const symbols = [
   ['__vdso_getcpu', 0x90],
 ] as const;
 
-/** The ELF page (System V ABI, chapters 4 and 5). */
+/** Name and flags of each version; the first names the object itself (VER_FLG_BASE). A symbol's version is its place here, from 1. */
+const versions = [
+  ['linux-vdso.so.1', 1],
+  ['LINUX_2.6', 0],
+] as const;
+const SYMBOL_VERSION = 2;
+/** Elf64_Verdef with one Elf64_Verdaux behind it. */
+const VERDEF_BYTES = 20;
+const VERSION_BYTES = VERDEF_BYTES + 8;
+
+/** The hash of the System V ABI, chapter 5, which version definitions carry too. */
+function elfHash(text: string): number {
+  let hash = 0;
+  for (let n = 0; n < text.length; n++) {
+    hash = (hash << 4) + text.charCodeAt(n);
+    hash = (hash ^ ((hash >>> 24) & 0xf0)) & 0x0fffffff;
+  }
+  return hash;
+}
+
+/** The ELF page (System V ABI, chapters 4 and 5; versions: Linux Standard Base, Core, Symbol Versioning). */
 export function vdsoImage(): Uint8Array {
   const bytes = new Uint8Array(FRAME_BYTES);
   const view = new DataView(bytes.buffer);
@@ -90,7 +113,7 @@ export function vdsoImage(): Uint8Array {
     words(at + 8, offset, offset, offset, size, size, align);
   };
   header(PROGRAM_HEADERS, 1, 5, 0, FRAME_BYTES, FRAME_BYTES);
-  header(PROGRAM_HEADERS + 56, 2, 4, DYNAMIC, 7 * 16, 8);
+  header(PROGRAM_HEADERS + 56, 2, 4, DYNAMIC, 10 * 16, 8);
 
   let name = STRINGS + 1;
   const string = (text: string): number => {
@@ -99,19 +122,41 @@ export function vdsoImage(): Uint8Array {
     name += text.length + 1;
     return at;
   };
-  const soName = string('linux-vdso.so.1');
+  const versionNames = versions.map(([text]) => string(text));
   symbols.forEach(([text, offset], n) => {
     const at = SYMBOLS + (n + 1) * 24;
     view.setUint32(at, string(text), true);
     bytes[at + 4] = 0x12; // STB_GLOBAL, STT_FUNC
     view.setUint16(at + 6, 1, true); // defined
     words(at + 8, CODE + offset, 0x10);
+    view.setUint16(SYMBOL_VERSIONS + (n + 1) * 2, SYMBOL_VERSION, true);
+  });
+  versions.forEach(([text, flags], n) => {
+    const at = VERSION_DEFINITIONS + n * VERSION_BYTES;
+    // vd_version, vd_flags, vd_ndx, vd_cnt; then vd_hash, vd_aux, vd_next; then vda_name, vda_next
+    [1, flags, n + 1, 1].forEach((value, field) => view.setUint16(at + field * 2, value, true));
+    const next = n + 1 < versions.length ? VERSION_BYTES : 0;
+    [elfHash(text), VERDEF_BYTES, next, versionNames[n], 0].forEach((value, field) =>
+      view.setUint32(at + 8 + field * 4, value, true),
+    );
   });
   // One bucket; each symbol leads to the next one.
   const chain = [1, symbols.length + 1, 1, 0, ...symbols.map((_, n) => (n + 1 < symbols.length ? n + 2 : 0))];
   for (const [n, value] of chain.entries()) view.setUint32(HASH + n * 4, value, true);
-  // DT_HASH, STRTAB, SYMTAB, STRSZ, SYMENT, SONAME, NULL
-  words(DYNAMIC, 4, HASH, 5, STRINGS, 6, SYMBOLS, 10, name - STRINGS, 11, 24, 14, soName, 0, 0);
+  // DT_HASH, STRTAB, SYMTAB, STRSZ, SYMENT, SONAME
+  words(DYNAMIC, 4, HASH, 5, STRINGS, 6, SYMBOLS, 10, name - STRINGS, 11, 24, 14, versionNames[0]);
+  // DT_VERSYM, VERDEF, VERDEFNUM, NULL
+  words(
+    DYNAMIC + 6 * 16,
+    0x6ffffff0,
+    SYMBOL_VERSIONS,
+    0x6ffffffc,
+    VERSION_DEFINITIONS,
+    0x6ffffffd,
+    versions.length,
+    0,
+    0,
+  );
 
   bytes.set(machineCode(), CODE);
   assert(bytes[CODE + NOW] === 0x0f && bytes[CODE + NOW + 1] === 0x31, 'vdso: the code is not where it should be');

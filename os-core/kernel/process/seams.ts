@@ -38,6 +38,8 @@ export interface ProgramFile extends MappableFile {
   readonly sizeBytes: number;
   /** Equal identities have equal bytes (fs uuid, inode, root, birth generation …; never path or time). '' = do not cache. */
   readonly contentIdentity: string;
+  /** The user whose file it is, if nobody else (but root) may write to it; -1 if others may. */
+  readonly onlyWriter: number;
   /** The extended attribute `security.euroos`: a detached 64-byte Ed25519 signature, null if there is none; -errno or PENDING. */
   readSignature(kernel: Kernel, task: Task): Uint8Array | null | number;
 }

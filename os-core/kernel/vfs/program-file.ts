@@ -2,7 +2,7 @@
 
 import { registerClass } from '../../../devices/base/object-graph.ts';
 import { Errno } from '../../abi/errno.ts';
-import { FileType, toByteString } from '../../eurofs/index.ts';
+import { FileType, type Inode, toByteString } from '../../eurofs/index.ts';
 import type { Kernel } from '../kernel.ts';
 import type { MappableFile, ProgramFile } from '../process/seams.ts';
 import type { Task } from '../process/task.ts';
@@ -13,6 +13,8 @@ import { Access, mayAccess, walk } from './path-walk.ts';
 import { adjustCount, type Place, placeKey, Vfs } from './vfs.ts';
 
 const SIGNATURE_ATTRIBUTE = 'security.euroos';
+/** Mode bits S_IWGRP and S_IWOTH. */
+const WRITABLE_BY_OTHERS = 0o022;
 
 /** Pages of a file for mmap. `writable`: shared mappings may write, which counts as having it open for writing. */
 export class FileMapping implements MappableFile {
@@ -80,12 +82,14 @@ registerClass('vfs.FileMapping', 2, FileMapping);
 export class ExecutableFile extends FileMapping implements ProgramFile {
   readonly sizeBytes: number;
   readonly contentIdentity: string;
+  readonly onlyWriter: number;
   private holds = 0;
 
-  constructor(kernel: Kernel, place: Place, path: string, sizeBytes: number, contentIdentity: string) {
+  constructor(kernel: Kernel, place: Place, path: string, inode: Inode) {
     super(kernel, place, path, false);
-    this.sizeBytes = sizeBytes;
-    this.contentIdentity = contentIdentity;
+    this.sizeBytes = inode.size;
+    this.contentIdentity = place.fileSystem.contentIdentity(inode);
+    this.onlyWriter = (inode.mode & WRITABLE_BY_OTHERS) === 0 ? inode.user : -1;
   }
 
   override readInto(kernel: Kernel, task: Task, offset: number, target: Uint8Array): number {
@@ -109,7 +113,7 @@ export class ExecutableFile extends FileMapping implements ProgramFile {
     if (--this.holds === 0) adjustCount(this.vfs.executing, placeKey(this.place), -1);
   }
 }
-registerClass('vfs.ExecutableFile', 2, ExecutableFile);
+registerClass('vfs.ExecutableFile', 3, ExecutableFile);
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
@@ -143,5 +147,5 @@ export function openProgram(
   if (!mayAccess(inode, task.process.credentials, Access.execute)) return -Errno.EACCES;
   if (place.fileSystem.openSpecial(kernel, task, inode, 0) !== null) return -Errno.EACCES;
   if (Vfs.of(kernel).writers.has(placeKey(place))) return -Errno.ETXTBSY;
-  return new ExecutableFile(kernel, place, path, inode.size, place.fileSystem.contentIdentity(inode));
+  return new ExecutableFile(kernel, place, path, inode);
 }

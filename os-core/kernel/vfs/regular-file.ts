@@ -191,7 +191,7 @@ export class RegularFile extends OpenFile implements Mappable {
     const inode = this.fileSystem.attributes(kernel, task, where.inode);
     if (typeof inode === 'number') return inode;
     if (Vfs.of(kernel).writers.has(placeKey(where))) return -Errno.ETXTBSY;
-    return new ExecutableFile(kernel, where, this.path, inode.size, this.fileSystem.contentIdentity(inode));
+    return new ExecutableFile(kernel, where, this.path, inode);
   }
   override closed(kernel: Kernel): void {
     if (mayWrite(this)) adjustCount(Vfs.of(kernel).writers, placeKey(this.where), -1);

@@ -1,0 +1,2 @@
+ls-lint 2>&1 | sort
+ls-lint --version
