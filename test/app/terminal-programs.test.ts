@@ -27,6 +27,7 @@ describe.skipIf(missingPrograms !== '')('programs in a terminal window', () => {
       disk,
       [...additions, { host: text, guest: '/home/user/text.txt' }],
       ownerSeed(join(userFolder, 'machine')),
+      Date.now(),
     );
     disk.close();
     desktop = await MachineDesktop.start(userFolder);
