@@ -5,6 +5,8 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { runChecks } from '../checks/check.mjs';
+import { jobs } from '../corpus/jobs.mjs';
+import { buildCorpus } from '../corpus/toolchain.mjs';
 import { runMain, setup } from './setup.mjs';
 import { dist, root, say } from './steps.mjs';
 
@@ -35,8 +37,16 @@ function runVitest(updateGoldens, electron) {
   };
 }
 
+/** Programs of other people that the tests run: fetched and built once, kept in the cache of the corpus. */
+function buildTestPrograms() {
+  const shared = jobs.filter((job) => job.share === true);
+  const names = shared.flatMap((job) => [job.command[0], ...(job.needs ?? [])]);
+  buildCorpus(['busybox', 'dash', 'less', ...names], []);
+}
+
 await runMain(async () => {
   const electron = await setup('test');
+  buildTestPrograms();
   const checks = await runChecks();
   const tests = runVitest(process.argv.includes('--update-goldens'), electron);
   const passed = checks.passed + tests.passed;

@@ -39,12 +39,12 @@ import {
   THREADED_GENERATION,
   THREADED_HEADER,
 } from './layout.ts';
-import { addressKey, growRegion, type Region } from './region.ts';
+import { addressKey, FIRST_INSTRUCTIONS, growRegion, MAXIMUM_INSTRUCTIONS, type Region } from './region.ts';
 import type { ExitRecord } from './translator.ts';
 import { joinRegisters } from './vector-registers.ts';
 import { encodeModule, I32, type ImportedFunction, MEMORY_PAGE_BYTES } from './wasm.ts';
 
-export const DEFAULT_COMPILE_THRESHOLD = 500;
+export const DEFAULT_COMPILE_THRESHOLD = 1500;
 /** A module costs a fixed time: regions wait for company, but not longer than so many instructions. */
 const QUEUE_LENGTH = 12;
 const QUEUE_INSTRUCTIONS = 20_000;
@@ -213,12 +213,12 @@ export class Jit {
       this.functions.length - this.freeNumbers.length + waiting.length > MAXIMUM_FUNCTIONS
     )
       this.blocks.drop(-1);
-    this.compile(this.chooseRegions(waiting));
+    this.compile(this.chooseRegions(waiting, FIRST_INSTRUCTIONS));
     if (this.stopwatch !== null) this.statistics.compileMillis += this.stopwatch() - started;
   }
 
   /** Regions that cover the blocks: the one that covers most first. Blocks within another's region get none of their own. */
-  private chooseRegions(wanted: readonly Block[]): Region[] {
+  private chooseRegions(wanted: readonly Block[], most: number): Region[] {
     const chosen: Region[] = [];
     let open = new Set(wanted);
     const candidates: { readonly block: Block; readonly region: Region }[] = [];
@@ -227,7 +227,7 @@ export class Jit {
       if (this.blocks.known(block.ripLow, block.ripHigh) !== block) {
         open.delete(block);
         block.count = 1;
-      } else candidates.push({ block, region: growRegion(block, (low, high) => this.blocks.known(low, high)) });
+      } else candidates.push({ block, region: growRegion(block, most, (low, high) => this.blocks.known(low, high)) });
     }
     while (open.size > 0) {
       let best: Region | null = null;
@@ -296,7 +296,10 @@ export class Jit {
         busy.push(code);
     if (busy.length < 2) return;
     const entries = new Set(busy.map((code) => code.entry));
-    const regions = this.chooseRegions([...entries].filter((entry) => entry.recompilations < MAXIMUM_RECOMPILATIONS));
+    const regions = this.chooseRegions(
+      [...entries].filter((entry) => entry.recompilations < MAXIMUM_RECOMPILATIONS),
+      MAXIMUM_INSTRUCTIONS,
+    );
     const better = regions.filter((region) => region.sources.filter((source) => entries.has(source)).length > 1);
     if (better.length === 0) return;
     for (const region of better)

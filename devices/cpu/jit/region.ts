@@ -10,8 +10,10 @@ import type { Instruction } from '../decode/instruction.ts';
 import type { Block } from '../interpreter/blocks.ts';
 import { rotateLoops, separateEntry, splitLoops } from './split.ts';
 
-/** Larger regions compile slowly and keep too many values alive. */
-const MAXIMUM_INSTRUCTIONS = 2000;
+/** What a hot block first gets around it: regions overlap, and the code of a large program is seldom hot all over. */
+export const FIRST_INSTRUCTIONS = 250;
+/** What is hot together for long. Larger regions compile slowly and keep too many values alive. */
+export const MAXIMUM_INSTRUCTIONS = 2000;
 const MAXIMUM_BLOCKS = 400;
 /** Targets of one indirect jump or RET that get an edge. */
 const MAXIMUM_TARGETS = 64;
@@ -104,9 +106,13 @@ function pushSeen(frontier: Block[], seen: Set<Block>, block: Block | undefined)
 }
 
 /**
- * Grows a region. `lookUp` gives the decoded block at an address under the current mapping, if there is one; it must change nothing.
+ * Grows a region of at most `most` instructions. `lookUp` gives the decoded block at an address under the current mapping, if there is one; it must change nothing.
  */
-export function growRegion(entry: Block, lookUp: (low: number, high: number) => Block | undefined): Region {
+export function growRegion(
+  entry: Block,
+  most: number,
+  lookUp: (low: number, high: number) => Block | undefined,
+): Region {
   const chosen: Block[] = [];
   const seen = new Set<Block>([entry]);
   const frontier: Block[] = [entry];
@@ -118,7 +124,7 @@ export function growRegion(entry: Block, lookUp: (low: number, high: number) => 
     const block = frontier[best];
     frontier[best] = frontier[frontier.length - 1];
     frontier.pop();
-    if (block !== entry && (block.count < coldest || instructions + block.code.length > MAXIMUM_INSTRUCTIONS)) continue;
+    if (block !== entry && (block.count < coldest || instructions + block.code.length > most)) continue;
     // Code over a page boundary is rare and stays with the interpreter.
     if (block.secondPage >= 0) continue;
     chosen.push(block);

@@ -176,7 +176,7 @@ export class ShapeLibrary {
       (i.address32 ? 0x80 : 0) |
       (row.byteReg ? (i.regByte & 1) << 8 : 0) |
       (row.byteRm ? (i.rmByte & 1) << 9 : 0) |
-      (!i.memory && i.reg === i.rm ? 0x400 : 0) |
+      (isSameRegister(row, i) ? 0x400 : 0) |
       (i.rexW ? 0x800 : 0) |
       (literalRm ? 0x1000 : 0) |
       (row.looksAtFlags ? (kind + 1) << 13 : 0) |
@@ -208,16 +208,21 @@ export class ShapeLibrary {
   }
 }
 
+/** Both operands are one register. (CH has the number of RBP.) */
+function isSameRegister(row: RowShapes, i: Instruction): boolean {
+  const highByte = (row.byteReg && (i.regByte & 1) !== 0) || (row.byteRm && (i.rmByte & 1) !== 0);
+  return !i.memory && i.reg === i.rm && !highByte;
+}
+
 /** An instruction of the same shape whose registers are the slots of the record. */
 function symbolic(row: RowShapes, like: Instruction, literalRm: boolean): Instruction {
   const i = new Instruction(like.row, never);
-  const same = !like.memory && like.reg === like.rm;
   i.parameter = like.parameter;
   i.width = like.width;
   i.rexW = like.rexW;
   i.address32 = like.address32;
   i.memory = like.memory;
-  i.reg = same ? SLOT_RM : SLOT_REG;
+  i.reg = isSameRegister(row, like) ? SLOT_RM : SLOT_REG;
   i.rm = literalRm ? like.rm : SLOT_RM;
   i.regByte = i.reg * 8 + (row.byteReg ? like.regByte & 1 : 0);
   i.rmByte = i.rm * 8 + (row.byteRm ? like.rmByte & 1 : 0);

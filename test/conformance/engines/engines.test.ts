@@ -53,6 +53,25 @@ test('M18: a loop that goes to another page each time, and one whose accesses li
   }
 });
 
+test('M18: AH to BH beside the registers with the same numbers', () => {
+  const code: number[] = [];
+  // MOVZX r32,r8; MOV, ADD, XOR, CMP, XCHG r8,r8; MOVSX r64,r8 (with REX: SPL to DIL). RSP stays as it is.
+  for (let reg = 0; reg < 8; reg++)
+    for (let rm = 0; rm < 8; rm++) {
+      const modrm = 0xc0 | (reg << 3) | rm;
+      for (const opcode of [0x8a, 0x02, 0x32, 0x38, 0x86]) code.push(opcode, modrm);
+      if (reg !== 4) code.push(0x0f, 0xb6, modrm, 0x0f, 0xbe, modrm, 0x48, 0x0f, 0xbe, modrm);
+    }
+  const program = { code: Uint8Array.from(code), blocks: [CODE_ADDRESS] };
+  for (const threshold of [0, Number.POSITIVE_INFINITY])
+    for (let seed = 1; seed < 5; seed++)
+      for (const piece of [1, 5000]) {
+        const interpreter = { guest: new Guest('interpreter') };
+        const compiler = { guest: new Guest('jit', threshold) };
+        expect(compareEngines(interpreter, compiler, { seed, instructions: 5000, piece, program })).toBe(null);
+      }
+});
+
 test.each([1, Number.POSITIVE_INFINITY])(
   'M18: bytes that are no program do the same on both, and never more than fault, compiled after %s runs',
   (threshold) => {
