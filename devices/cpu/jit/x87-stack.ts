@@ -34,8 +34,6 @@ export class X87Stack {
   private readonly known = new Uint8Array(8);
   private moved = 0;
   private quiet = false;
-  /** TOP is 0 and all registers are in use. */
-  private inMmx = false;
 
   constructor(t: Translator) {
     this.t = t;
@@ -49,7 +47,6 @@ export class X87Stack {
     this.known.fill(UNKNOWN);
     this.moved = 0;
     this.quiet = false;
-    this.inMmx = false;
     this.pending = null;
   }
 
@@ -166,7 +163,6 @@ export class X87Stack {
     const { code } = this.t;
     this.pushPlace(distance & 7);
     code.set(this.top);
-    this.inMmx = false;
     this.moved = (this.moved + distance) & 7;
   }
   /** TOP moves down; the new ST(0) has been written (as ST(7)). */
@@ -211,7 +207,6 @@ export class X87Stack {
     this.t.code.set(this.tags);
   }
   setEmpty(index: number): void {
-    this.inMmx = false;
     this.known[(this.moved + index) & 7] = EMPTY;
     this.t.code.get(this.tags);
     this.t.code.i32(TAG_PAIR << (index * 2));
@@ -235,34 +230,11 @@ export class X87Stack {
     this.t.code.get(this.status);
   }
 
-  /** An MMX instruction: TOP is 0, all registers are in use. */
-  enterMmx(): void {
-    if (!this.inMmx) this.setAll(0, USED);
-    this.inMmx = true;
-  }
-  /** EMMS: TOP is 0, all registers are empty. */
-  emptyAll(): void {
-    this.setAll(-1, EMPTY);
-    this.inMmx = false;
-  }
-  private setAll(tags: number, state: number): void {
-    const { code } = this.t;
-    code.i32(0);
-    code.set(this.top);
-    code.i32(tags);
-    code.set(this.tags);
-    this.known.fill(state);
-    this.moved = 0;
-  }
-
   // ------------------------------------------------------------------------------------------- values of registers
 
   /** The access to a register: its place is on the stack already. */
   registerMemory(opcode: number, offset: number): void {
     this.t.code.memory(opcode, this.t.stateOffset(X87) + offset);
-  }
-  registerVector(opcode: number): void {
-    this.t.code.simdMemory(opcode, this.t.stateOffset(X87));
   }
   /** ST(index) in locals: significand (i64), sign and exponent (i32). */
   read(index: number): { readonly significand: number; readonly signExponent: number } {
