@@ -213,12 +213,13 @@ export class Jit {
       this.functions.length - this.freeNumbers.length + waiting.length > MAXIMUM_FUNCTIONS
     )
       this.blocks.drop(-1);
-    this.compile(this.chooseRegions(waiting, FIRST_INSTRUCTIONS));
+    this.compile(this.chooseRegions(waiting, false));
     if (this.stopwatch !== null) this.statistics.compileMillis += this.stopwatch() - started;
   }
 
   /** Regions that cover the blocks: the one that covers most first. Blocks within another's region get none of their own. */
-  private chooseRegions(wanted: readonly Block[], most: number): Region[] {
+  private chooseRegions(wanted: readonly Block[], merging: boolean): Region[] {
+    const most = merging ? MAXIMUM_INSTRUCTIONS : FIRST_INSTRUCTIONS;
     const chosen: Region[] = [];
     let open = new Set(wanted);
     const candidates: { readonly block: Block; readonly region: Region }[] = [];
@@ -227,7 +228,11 @@ export class Jit {
       if (this.blocks.known(block.ripLow, block.ripHigh) !== block) {
         open.delete(block);
         block.count = 1;
-      } else candidates.push({ block, region: growRegion(block, most, (low, high) => this.blocks.known(low, high)) });
+      } else
+        candidates.push({
+          block,
+          region: growRegion(block, most, (low, high) => this.neighbour(block, merging, low, high)),
+        });
     }
     while (open.size > 0) {
       let best: Region | null = null;
@@ -255,6 +260,13 @@ export class Jit {
       open = rest;
     }
     return chosen;
+  }
+
+  /** A block that may belong to a region: one that is compiled already is left to the dispatcher, unless it is known that both are busy. */
+  private neighbour(entry: Block, merging: boolean, low: number, high: number): Block | undefined {
+    const block = this.blocks.known(low, high);
+    if (merging || entry.recompilations > 0 || block === entry) return block;
+    return block?.compiled === null ? block : undefined;
   }
 
   private compile(regions: readonly Region[]): void {
@@ -298,7 +310,7 @@ export class Jit {
     const entries = new Set(busy.map((code) => code.entry));
     const regions = this.chooseRegions(
       [...entries].filter((entry) => entry.recompilations < MAXIMUM_RECOMPILATIONS),
-      MAXIMUM_INSTRUCTIONS,
+      true,
     );
     const better = regions.filter((region) => region.sources.filter((source) => entries.has(source)).length > 1);
     if (better.length === 0) return;
