@@ -15,8 +15,8 @@
 
 export const PAGE_BYTES = 4096;
 export const PAGE_SHIFT = 12;
-/** 1 MiB of registers, TLBs and tables, a cache of 4 MiB, 48 MiB of decoded code: see devices/cpu/jit/layout.ts. Pages that nobody touches cost nothing. */
-export const HOST_AREA_BYTES = 0x350_0000;
+/** 1 MiB of registers, TLBs and tables, 4.5 MiB of caches, 48 MiB of decoded code: see devices/cpu/jit/layout.ts. Pages that nobody touches cost nothing. */
+export const HOST_AREA_BYTES = 0x358_0000;
 
 /** Guest RAM. Addresses are physical byte addresses as plain numbers (< 2^53). Out-of-range reads give all ones, out-of-range writes are dropped, as on a bus where no device answers. */
 export class PhysicalMemory {

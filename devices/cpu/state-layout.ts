@@ -8,12 +8,14 @@
 //         0x0380  FCW FSW FTW FOP FIP FDP MXCSR                         words 224..239
 //         0x0400  scratch for 80/128-bit operands                       words 256..271
 //         0x1000  end of the state area
-//        0x10000  TLBs, see devices/mmu/translation-buffer.ts
+//        0x10000  TLBs, see devices/mmu/mmu.ts
 //
 // All names below are indices of 32-bit words. A pair is low word, high word.
 
 export const STATE_AREA_BYTES = 4096;
 export const TLB_AREA_OFFSET = 0x10000;
+/** The two TLBs of compiled code, see devices/mmu/compiled-table.ts. */
+export const COMPILED_TABLES_OFFSET = 0x500000;
 
 /** Word index of general register n is 2n (low) and 2n+1 (high). */
 export const GENERAL = 0;

@@ -87,7 +87,7 @@ test('E10: a million random addresses agree with an independent walker', () => {
   const seed = 20261;
   const random = new SeededRandom(seed);
   const memory = new PhysicalMemory(MEMORY_BYTES);
-  const mmu = new Mmu(memory, memory.sizeBytes + 0x10000);
+  const mmu = new Mmu(memory, memory.sizeBytes + 0x10000, memory.sizeBytes + 0x500000);
   mmu.rootTable = ROOT;
   buildTables(memory, random);
   const outcomes = new Map<string, number>();
@@ -127,7 +127,7 @@ test('E10: a million random addresses agree with an independent walker', () => {
 
 test('E10: the User bit is needed at every level', () => {
   const memory = new PhysicalMemory(1024 * 1024);
-  const mmu = new Mmu(memory, memory.sizeBytes + 0x10000);
+  const mmu = new Mmu(memory, memory.sizeBytes + 0x10000, memory.sizeBytes + 0x500000);
   mmu.rootTable = 0x1000;
   const entries = [0x1000, 0x2000, 0x3000, 0x4000];
   const fill = (without: number): void => {
@@ -147,7 +147,7 @@ test('E10: the User bit is needed at every level', () => {
 
 test('accessed and dirty bits are set in memory, through the gateway', () => {
   const memory = new PhysicalMemory(1024 * 1024);
-  const mmu = new Mmu(memory, memory.sizeBytes + 0x10000);
+  const mmu = new Mmu(memory, memory.sizeBytes + 0x10000, memory.sizeBytes + 0x500000);
   mmu.rootTable = 0x1000;
   for (const at of [0x1000, 0x2000, 0x3000, 0x4000]) memory.write64(at, BigInt((at + 0x1000) | 7));
   memory.epoch = 5;

@@ -13,17 +13,15 @@
 //   word 3  unused
 // An entry holds when its generation is the current one of its kind, so a flush is one increment.
 //
-// Compiled code has two tables of its own, copies of the user's read and write table without generations, so that its check is a
-// subtraction and a comparison:
-//   words 0, 1  virtual page address; in a free entry that of a page of another slot, which no address of this one can match
-//   word 2      physical page address          word 3  unused
-// They are filled and dropped together with their originals, but emptied only when somebody looks (syncCompiled).
+// Compiled code has two tables of its own (compiled-table.ts) with what the user's read and write tables were filled with. They are
+// flushed together with those, but emptied only when somebody looks (syncCompiled).
 //
 // Invariants: every entry maps RAM; its page has A (for write entries D too) set; a write entry's page was noted with
 // memory.noteWrite in this epoch and holds no code (see physical-memory.ts); a supervisor entry never maps a user page while SMAP
 // is on, because RFLAGS.AC may change at any time.
 
 import { PAGE_BYTES, PAGE_SHIFT, type PhysicalMemory } from '../base/physical-memory.ts';
+import { COMPILED_TABLE_BYTES, CompiledTable } from './compiled-table.ts';
 
 export const TLB_ENTRIES = 2048;
 export const TLB_INDEX_MASK = TLB_ENTRIES - 1;
@@ -37,13 +35,7 @@ export const USER_EXECUTE = TABLE_WORDS * 2;
 export const SUPERVISOR_READ = TABLE_WORDS * 3;
 export const SUPERVISOR_WRITE = TABLE_WORDS * 4;
 export const SUPERVISOR_EXECUTE = TABLE_WORDS * 5;
-/** After them the tables of compiled code. */
-export const COMPILED_READ = TABLE_WORDS * 6;
-export const COMPILED_WRITE = TABLE_WORDS * 7;
-export const TLB_AREA_WORDS = TABLE_WORDS * 8;
-
-const freeEntries = new Int32Array(TABLE_WORDS);
-for (let slot = 0; slot < TLB_ENTRIES; slot++) freeEntries[slot * 4] = (slot ^ 1) << PAGE_SHIFT;
+export const TLB_AREA_WORDS = TABLE_WORDS * 6;
 
 /** Bits of the access argument and of the #PF error code. */
 const PRESENT = 1;
@@ -85,12 +77,14 @@ export class Mmu {
   /** The last successful walk ended in a page that user mode may touch. */
   walkedUserPage = false;
   misses = 0;
-  /** Generations that the tables of compiled code belong to; 0 = none yet. */
-  private compiledGeneration = 0;
-  private compiledWriteGeneration = 0;
+  private readonly compiledRead: CompiledTable;
+  private readonly compiledWrite: CompiledTable;
 
-  constructor(memory: PhysicalMemory, areaOffsetBytes: number) {
+  /** `areaOffsetBytes`: where the TLBs lie in memory; `compiledOffsetBytes`: where the two tables of compiled code do. */
+  constructor(memory: PhysicalMemory, areaOffsetBytes: number, compiledOffsetBytes: number) {
     this.memory = memory;
+    this.compiledRead = new CompiledTable(memory.buffer, compiledOffsetBytes);
+    this.compiledWrite = new CompiledTable(memory.buffer, compiledOffsetBytes + COMPILED_TABLE_BYTES);
     this.entries = new Int32Array(memory.buffer, areaOffsetBytes, TLB_AREA_WORDS);
   }
 
@@ -111,30 +105,22 @@ export class Mmu {
     this.entries.fill(0);
     this.generation = 1;
     this.writeGeneration = 1;
-    this.compiledGeneration = 0;
-    this.compiledWriteGeneration = 0;
+    this.compiledRead.forget();
+    this.compiledWrite.forget();
   }
 
   /** Empties the tables of compiled code if their originals were flushed. */
   syncCompiled(): void {
-    if (this.compiledGeneration !== this.generation) {
-      this.compiledGeneration = this.generation;
-      this.entries.set(freeEntries, COMPILED_READ);
-    }
-    if (this.compiledWriteGeneration !== this.writeGeneration) {
-      this.compiledWriteGeneration = this.writeGeneration;
-      this.entries.set(freeEntries, COMPILED_WRITE);
-    }
+    this.compiledRead.sync(this.generation);
+    this.compiledWrite.sync(this.writeGeneration);
   }
 
   /** Drops the translations of one page (INVLPG). */
   invalidate(low: number): void {
     const index = ((low >>> PAGE_SHIFT) & TLB_INDEX_MASK) << 2;
-    for (let table = 0; table < COMPILED_READ; table += TABLE_WORDS) this.entries[table + index] = 0;
-    for (const table of [COMPILED_READ, COMPILED_WRITE]) {
-      this.entries[table + index] = freeEntries[index];
-      this.entries[table + index + 1] = 0;
-    }
+    for (let table = 0; table < TLB_AREA_WORDS; table += TABLE_WORDS) this.entries[table + index] = 0;
+    this.compiledRead.invalidate(low);
+    this.compiledWrite.invalidate(low);
   }
 
   /** Enters a translation into the table that starts at word `table`. `physical` is any address in the page, in RAM. */
@@ -145,10 +131,7 @@ export class Mmu {
     this.entries[index + 2] = physical & -PAGE_BYTES;
     if (table === USER_READ || table === USER_WRITE) {
       this.syncCompiled();
-      const compiled = index - table + (table === USER_READ ? COMPILED_READ : COMPILED_WRITE);
-      this.entries[compiled] = low & -PAGE_BYTES;
-      this.entries[compiled + 1] = high;
-      this.entries[compiled + 2] = physical & -PAGE_BYTES;
+      (table === USER_READ ? this.compiledRead : this.compiledWrite).enter(low, high, physical);
     }
   }
 

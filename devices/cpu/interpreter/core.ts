@@ -22,6 +22,7 @@ import {
 import type { Instruction } from '../decode/instruction.ts';
 import { createExtendedUnit, type ExtendedUnit } from '../extended/unit.ts';
 import {
+  COMPILED_TABLES_OFFSET,
   CR0,
   CR2,
   FLAGS,
@@ -130,7 +131,7 @@ export class CpuCore {
     this.memory = memory;
     this.nowNanos = nowNanos;
     this.bus = bus;
-    this.mmu = new Mmu(memory, memory.sizeBytes + TLB_AREA_OFFSET);
+    this.mmu = new Mmu(memory, memory.sizeBytes + TLB_AREA_OFFSET, memory.sizeBytes + COMPILED_TABLES_OFFSET);
     const base = memory.sizeBytes;
     this.words = new Int32Array(memory.buffer, base, STATE_AREA_BYTES / 4);
     this.bytes8 = new Uint8Array(memory.buffer, base, STATE_AREA_BYTES);

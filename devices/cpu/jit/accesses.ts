@@ -3,6 +3,7 @@
 // Accesses of one block through the same base register within 256 bytes share one look-up. Which they are is known after the first
 // pass over the block.
 
+import { COMPILED_INDEX_MASK, COMPILED_INDEX_SHIFT } from '../../mmu/compiled-table.ts';
 import type { Instruction } from '../decode/instruction.ts';
 import { FDP, FS_BASE, GS_BASE, ZERO } from '../state-layout.ts';
 import { Exits } from './exits.ts';
@@ -71,10 +72,6 @@ export interface PageLocals {
 }
 
 export const PAGE_BYTES = 4096;
-/** From an address to the offset of its entry in the TLB: 2048 entries of 16 bytes. */
-export const TLB_INDEX_SHIFT = 8;
-export const TLB_INDEX_MASK = 0x7ff0;
-
 /** One look-up serves accesses within so many bytes; more would cross pages too often. */
 const GROUP_SPAN = 256;
 
@@ -336,9 +333,9 @@ export class Accesses extends Exits {
     code.tee(address);
     code.get(address);
     code.op(Op.i32WrapI64);
-    code.i32(TLB_INDEX_SHIFT);
+    code.i32(COMPILED_INDEX_SHIFT);
     code.op(Op.i32ShrU);
-    code.i32(TLB_INDEX_MASK);
+    code.i32(COMPILED_INDEX_MASK);
     code.op(Op.i32And);
     code.tee(entry);
     code.memory(Op.i64Load, table);

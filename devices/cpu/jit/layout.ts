@@ -7,11 +7,13 @@
 //   0x70000       per function number: how often the dispatcher called it since the engine last looked (4 bytes each)
 //   0x80000       jump tables of indirect branches
 //   0x100000      cache of threaded code: 2^18 entries of 16 bytes {RIP (8), epoch (4), address of the block's header (4)}
-//   0x500000      threaded code (../threaded/layout.ts), up to the end of the host area
+//   0x500000      TLBs of compiled code (../state-layout.ts)
+//   0x580000      threaded code (../threaded/layout.ts), up to the end of the host area
 
 import { HOST_AREA_BYTES } from '../../base/physical-memory.ts';
-import { COMPILED_READ, COMPILED_WRITE, USER_EXECUTE } from '../../mmu/mmu.ts';
-import { TLB_AREA_OFFSET } from '../state-layout.ts';
+import { COMPILED_TABLE_BYTES } from '../../mmu/compiled-table.ts';
+import { USER_EXECUTE } from '../../mmu/mmu.ts';
+import { COMPILED_TABLES_OFFSET, TLB_AREA_OFFSET } from '../state-layout.ts';
 
 /** Word indices in the state area. LEFT: instructions that may still run. */
 export const JIT_LEFT = 320;
@@ -51,14 +53,14 @@ export const JUMP_TABLES_OFFSET = 0x80000;
 export const JUMP_TABLES_BYTES = 0x80000;
 export const THREADED_CACHE_OFFSET = 0x100000;
 export const THREADED_CACHE_ENTRIES = 0x4_0000;
-export const THREADED_OFFSET = 0x500000;
+export const THREADED_OFFSET = 0x580000;
 export const THREADED_BYTES = HOST_AREA_BYTES - THREADED_OFFSET;
 
 /** Byte offsets of the fields of TLB entry 0, from the start of the host area. */
-export const TLB_READ_OFFSET = TLB_AREA_OFFSET + COMPILED_READ * 4;
+export const TLB_READ_OFFSET = COMPILED_TABLES_OFFSET;
 /** Of fetches in ring 3: virtual page address | generation (8 bytes) at 0. */
 export const TLB_EXECUTE_OFFSET = TLB_AREA_OFFSET + USER_EXECUTE * 4;
-export const TLB_WRITE_OFFSET = TLB_AREA_OFFSET + COMPILED_WRITE * 4;
+export const TLB_WRITE_OFFSET = COMPILED_TABLES_OFFSET + COMPILED_TABLE_BYTES;
 /** Virtual page address (8 bytes) at 0; physical page address (4 bytes) at 8. */
 export const TLB_PHYSICAL = 8;
 

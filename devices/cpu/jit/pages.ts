@@ -8,14 +8,8 @@
 // That is for accesses that every pass makes, with addresses known at the top. Further accesses in the loop with the same base register
 // try that page first, and look theirs up else. A page stays known while the loop runs, since nothing in it calls a handler.
 
-import {
-  Accesses,
-  type AccessGroup,
-  PAGE_BYTES,
-  type PageLocals,
-  TLB_INDEX_MASK,
-  TLB_INDEX_SHIFT,
-} from './accesses.ts';
+import { COMPILED_INDEX_MASK, COMPILED_INDEX_SHIFT } from '../../mmu/compiled-table.ts';
+import { Accesses, type AccessGroup, PAGE_BYTES, type PageLocals } from './accesses.ts';
 import { JIT_REFILLS, TLB_PHYSICAL } from './layout.ts';
 import { I32, I64, Op } from './wasm.ts';
 
@@ -64,9 +58,9 @@ export class Pages extends Accesses {
       this.pushGroupAddress(group);
       code.tee(address);
       code.op(Op.i32WrapI64);
-      code.i32(TLB_INDEX_SHIFT);
+      code.i32(COMPILED_INDEX_SHIFT);
       code.op(Op.i32ShrU);
-      code.i32(TLB_INDEX_MASK);
+      code.i32(COMPILED_INDEX_MASK);
       code.op(Op.i32And);
       code.tee(entry);
       code.memory(Op.i64Load, table);
