@@ -115,14 +115,13 @@ const multiplyEven = (opcode: number): Emitter =>
     t.code.simd(opcode);
   });
 
-/** PMULHRSW. WebAssembly saturates the one product that overflows, SSE does not: 7FFF, which is no other product, becomes 8000. */
+/** PMULHRSW. WebAssembly saturates the one product that overflows, SSE does not: 8000 times 8000 is 8000. */
 const multiplyRounded: Computation = (t, d, s) => {
   pushPair(t, d, s, Simd.i16x8RoundedHigh);
-  const product = keep(t);
-  t.code.get(product);
-  t.code.get(product);
-  t.code.get(t.constant(splat([0xff, 0x7f])));
-  t.code.simd(Simd.i16x8Eq);
+  const least = t.constant(splat([0, 0x80]));
+  pushPair(t, d, least, Simd.i16x8Eq);
+  pushPair(t, s, least, Simd.i16x8Eq);
+  t.code.simd(Simd.and);
   t.code.simd(Simd.xor);
 };
 

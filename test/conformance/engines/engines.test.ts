@@ -53,6 +53,21 @@ test('M18: a loop that goes to another page each time, and one whose accesses li
   }
 });
 
+test('M18: PMULHRSW of the least words, and of nearly those', () => {
+  // MOV EAX,80008001; MOVD XMM0,EAX; MOV EAX,80008000; MOVD XMM1,EAX; PMULHRSW XMM0,XMM1; MOVD ECX,XMM0
+  const code = Uint8Array.from([
+    ...[0xb8, 0x01, 0x80, 0x00, 0x80, 0x66, 0x0f, 0x6e, 0xc0, 0xb8, 0x00, 0x80, 0x00, 0x80, 0x66, 0x0f, 0x6e, 0xc8],
+    ...[0x66, 0x0f, 0x38, 0x0b, 0xc1, 0x66, 0x0f, 0x7e, 0xc1],
+  ]);
+  for (const threshold of [0, Number.POSITIVE_INFINITY]) {
+    const interpreter = { guest: new Guest('interpreter') };
+    const compiler = { guest: new Guest('jit', threshold) };
+    const options = { seed: 1, instructions: 100, piece: 100, program: { code, blocks: [CODE_ADDRESS] } };
+    expect(compareEngines(interpreter, compiler, options)).toBe(null);
+    expect(compiler.guest.cpu.readRegister(1)).toBe(0x8000_7fffn);
+  }
+});
+
 test('M18: AH to BH beside the registers with the same numbers', () => {
   const code: number[] = [];
   // MOVZX r32,r8; MOV, ADD, XOR, CMP, XCHG r8,r8; MOVSX r64,r8 (with REX: SPL to DIL). RSP stays as it is.
