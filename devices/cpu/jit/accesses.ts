@@ -161,14 +161,7 @@ export class Accesses extends Exits {
 
   /** The memory operand, checked for `size` bytes: leaves the region if the TLB does not know it. `aligned`: also if it is not a multiple of the size. */
   access(i: Instruction, size: number, write: boolean, aligned = false): MemoryReference {
-    if (aligned) {
-      this.exitBegin();
-      this.pushAddress(i);
-      this.code.op(Op.i32WrapI64);
-      this.code.i32(size - 1);
-      this.code.op(Op.i32And);
-      this.exitIf();
-    }
+    if (aligned) this.checkAligned(i, size);
     const base = i.base >> 1;
     const hasBase = i.base !== ZERO;
     const hasIndex = i.addressIndex !== ZERO;
@@ -191,6 +184,16 @@ export class Accesses extends Exits {
       );
     }
     return this.accessAt(key, address, displacement, size, write, () => this.pushAddress(i));
+  }
+
+  /** Leaves the region if the address is not a multiple of `size`. */
+  protected checkAligned(i: Instruction, size: number): void {
+    this.exitBegin();
+    this.pushAddress(i);
+    this.code.op(Op.i32WrapI64);
+    this.code.i32(size - 1);
+    this.code.op(Op.i32And);
+    this.exitIf();
   }
 
   /** [register + constant]. */

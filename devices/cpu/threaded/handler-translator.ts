@@ -212,14 +212,7 @@ export class HandlerTranslator extends Translator {
     }
   }
   override access(i: Instruction, size: number, write: boolean, aligned = false): MemoryReference {
-    if (aligned) {
-      this.exitBegin();
-      this.pushAddress(i);
-      this.code.op(Op.i32WrapI64);
-      this.code.i32(size - 1);
-      this.code.op(Op.i32And);
-      this.exitIf();
-    }
+    if (aligned) this.checkAligned(i, size);
     return this.accessAt('', null, 0, size, write, () => this.pushAddress(i));
   }
 
