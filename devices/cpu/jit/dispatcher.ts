@@ -131,13 +131,10 @@ export class Dispatcher {
     view.setInt32(at + 8, epoch, true);
     view.setInt32(at + 12, header, true);
   }
-  /** Forgets all (no key is -1). */
+  /** Forgets the regions (no key is -1). Threaded code is forgotten by another epoch. */
   forget(): void {
-    const { bytes, sizeBytes } = this.memory;
-    const from = sizeBytes + DISPATCH_CACHE_OFFSET;
-    bytes.fill(0xff, from, from + DISPATCH_ENTRIES * 16);
-    const threaded = sizeBytes + THREADED_CACHE_OFFSET;
-    bytes.fill(0xff, threaded, threaded + THREADED_CACHE_ENTRIES * 16);
+    const from = this.memory.sizeBytes + DISPATCH_CACHE_OFFSET;
+    this.memory.bytes.fill(0xff, from, from + DISPATCH_ENTRIES * 16);
   }
 }
 

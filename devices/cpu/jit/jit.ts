@@ -69,6 +69,8 @@ const CODE_BUDGET_BYTES = 48 * 1024 * 1024;
 
 /** A hot block of threaded code that waits to be compiled is looked at again after so many runs. */
 const RUNS_WHILE_WAITING = 10;
+/** An epoch that no entry of the cache of threaded code has. */
+const NO_EPOCH = -1;
 /** As threshold of threaded code: never. */
 const NEVER = 0x7fff_ffff;
 
@@ -492,7 +494,7 @@ export class Jit {
     this.granted = granted;
     w[JIT_LEFT] = granted;
     w[THREADED_COUNT] = 0;
-    if (this.threaded !== null) w[THREADED_EPOCH] = this.threaded.epoch;
+    w[THREADED_EPOCH] = this.threaded?.epoch ?? NO_EPOCH;
     w[THREADED_GENERATION] = core.readGeneration;
     core.mmu.syncCompiled();
     w[JIT_KEY] = core.fetchKey;

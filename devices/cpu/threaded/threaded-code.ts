@@ -39,6 +39,7 @@ import {
 } from './layout.ts';
 import { GO_ON, INTERPRET, type Shape, ShapeLibrary } from './shapes.ts';
 
+const LAST_EPOCH = 0x7fff_ffff;
 /** Longer runs are cut, so that decoding ahead stays cheap. */
 const MAXIMUM_BLOCK = 64;
 const MOST_BYTES = HEADER_BYTES + (MAXIMUM_BLOCK + 1) * RECORD_BYTES + TARGETS * 8;
@@ -69,8 +70,8 @@ export class ThreadedCode {
   private readonly start: number;
   private readonly end: number;
   private next: number;
-  /** Changes when blocks go. */
-  epoch = 0;
+  /** Changes when blocks go. Never 0, the epoch of entries that were never written. */
+  epoch = 1;
   /** Modules and handlers of the library that are in the table. */
   private installedModules = 0;
   private installedHandlers = 0;
@@ -90,7 +91,7 @@ export class ThreadedCode {
 
   /** Blocks have gone: what the cache knows of blocks does not hold any more. */
   invalidate(): void {
-    this.epoch = (this.epoch + 1) & 0x7fff_ffff;
+    this.epoch = this.epoch === LAST_EPOCH ? 1 : this.epoch + 1;
   }
   /** Forgets all blocks. */
   clear(): void {
