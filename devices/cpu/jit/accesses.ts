@@ -325,6 +325,15 @@ export class Accesses extends Exits {
     return null;
   }
 
+  /** An address on the stack becomes the offset of its entry in a TLB. */
+  protected toEntryOffset(): void {
+    const { code } = this;
+    code.op(Op.i32WrapI64);
+    code.i32(COMPILED_INDEX_SHIFT);
+    code.op(Op.i32ShrU);
+    code.i32(COMPILED_INDEX_MASK);
+    code.op(Op.i32And);
+  }
   /** Looks an address up in the TLB; pushes where it lies. */
   private translate(group: AccessGroup, shared: boolean, push: () => void): void {
     const { code } = this;
@@ -335,11 +344,7 @@ export class Accesses extends Exits {
     push();
     code.tee(address);
     code.get(address);
-    code.op(Op.i32WrapI64);
-    code.i32(COMPILED_INDEX_SHIFT);
-    code.op(Op.i32ShrU);
-    code.i32(COMPILED_INDEX_MASK);
-    code.op(Op.i32And);
+    this.toEntryOffset();
     code.tee(entry);
     code.memory(Op.i64Load, table);
     // Offset in the page: the last byte has to lie in it too.

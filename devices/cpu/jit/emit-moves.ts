@@ -2,7 +2,9 @@
 
 import { ZERO } from '../state-layout.ts';
 import { pushCondition } from './emit-conditions.ts';
+import { moveStack } from './emit-jumps.ts';
 import { type Emitter, placeOf, popPlace, pushImmediate, pushPlace, putPlace, RAX, RBP, RDX, RSP } from './place.ts';
+import type { Translator } from './translator.ts';
 import { I64, Op } from './wasm.ts';
 
 const move: Emitter = (t, i) => {
@@ -195,44 +197,35 @@ const push: Emitter = (t, i) => {
   if (form === 'I') pushImmediate(t, i);
   else pushPlace(t, placeOf(t, i, i.row.operands[0], 8, false), 8);
   code.set(value);
-  const at = t.accessRegister(RSP, -8, 8, true);
-  t.storeRaw(8, at, value);
-  t.getGeneral(RSP);
-  code.i64(-8);
-  code.op(Op.i64Add);
-  t.setGeneralOffset(RSP, RSP, -8);
+  t.storeRaw(8, t.accessRegister(RSP, -8, 8, true), value);
+  moveStack(t, -8);
   return true;
 };
 
-const pop: Emitter = (t, i) => {
+/** RSP = `from` + 8, and the quadword that was at `from` goes into a register. */
+function popFrom(t: Translator, from: number, register: number): void {
   const { code } = t;
-  if (i.width !== 8 || i.memory) return false;
-  const at = t.accessRegister(RSP, 0, 8, false);
+  const at = t.accessRegister(from, 0, 8, false);
   const value = t.temporary(I64);
   t.loadRaw(8, at);
   code.set(value);
-  t.getGeneral(RSP);
+  t.getGeneral(from);
   code.i64(8);
   code.op(Op.i64Add);
-  t.setGeneralOffset(RSP, RSP, 8);
+  t.setGeneralOffset(RSP, from, 8);
   code.get(value);
-  t.setGeneral(i.rm);
+  t.setGeneral(register);
+}
+
+const pop: Emitter = (t, i) => {
+  if (i.width !== 8 || i.memory) return false;
+  popFrom(t, RSP, i.rm);
   return true;
 };
 
 const leave: Emitter = (t, i) => {
-  const { code } = t;
   if (i.width !== 8) return false;
-  const at = t.accessRegister(RBP, 0, 8, false);
-  const value = t.temporary(I64);
-  t.loadRaw(8, at);
-  code.set(value);
-  t.getGeneral(RBP);
-  code.i64(8);
-  code.op(Op.i64Add);
-  t.setGeneralOffset(RSP, RBP, 8);
-  code.get(value);
-  t.setGeneral(RBP);
+  popFrom(t, RBP, RBP);
   return true;
 };
 

@@ -8,7 +8,6 @@
 // That is for accesses that every pass makes, with addresses known at the top. Further accesses in the loop with the same base register
 // try that page first, and look theirs up else. A page stays known while the loop runs, since nothing in it calls a handler.
 
-import { COMPILED_INDEX_MASK, COMPILED_INDEX_SHIFT } from '../../mmu/compiled-table.ts';
 import { Accesses, type AccessGroup, PAGE_BYTES, type PageLocals } from './accesses.ts';
 import { JIT_REFILLS, TLB_PHYSICAL } from './layout.ts';
 import { I32, I64, Op } from './wasm.ts';
@@ -57,11 +56,7 @@ export class Pages extends Accesses {
       const table = this.tableOf(group);
       this.pushGroupAddress(group);
       code.tee(address);
-      code.op(Op.i32WrapI64);
-      code.i32(COMPILED_INDEX_SHIFT);
-      code.op(Op.i32ShrU);
-      code.i32(COMPILED_INDEX_MASK);
-      code.op(Op.i32And);
+      this.toEntryOffset();
       code.tee(entry);
       code.memory(Op.i64Load, table);
       code.set(page.virtual);
