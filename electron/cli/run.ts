@@ -16,6 +16,7 @@ import {
   StopReason,
 } from '../protocol/headless-messages.ts';
 import { EVENTFD_ONE } from '../protocol/wake.ts';
+import { feed } from './input-feed.ts';
 import type { RunOptions } from './run-options.ts';
 
 /** Exit statuses of `euroos run` that are not the program's own. */
@@ -64,25 +65,6 @@ class Drain {
     }
     if (!this.closed) await new Promise<void>((resolve) => this.stream.write('', () => resolve()));
   }
-}
-
-/** stdin into the ring; stops reading while the ring is full. */
-function feed(ring: ByteRing): { pump: () => void } {
-  let rest: Uint8Array | null = null;
-  const pump = (): void => {
-    if (rest === null) return;
-    const count = ring.write(rest);
-    rest = count < 0 || count === rest.length ? null : rest.subarray(count);
-    if (rest === null) process.stdin.resume();
-  };
-  process.stdin.on('data', (chunk: Buffer) => {
-    rest = chunk;
-    process.stdin.pause();
-    pump();
-  });
-  process.stdin.on('end', () => ring.end());
-  process.stdin.on('error', () => ring.end());
-  return { pump };
 }
 
 function readAllInput(): Uint8Array {
@@ -155,7 +137,7 @@ export async function runHeadless(options: RunOptions, folder: string): Promise<
 
   const drains = [new Drain(stdout, process.stdout), new Drain(stderr, process.stderr)];
   if (terminals.includes(true)) drains.push(new Drain(terminal, terminals[1] ? process.stdout : process.stderr));
-  const input = preloadedInput === null ? feed(stdin) : null;
+  const input = preloadedInput === null ? feed(process.stdin, stdin) : null;
   watchTerminal(terminals, options.verbose, control, wake);
 
   const worker = new Worker(path.join(folder, 'headless-worker.cjs'), { workerData: data, stdin: false });

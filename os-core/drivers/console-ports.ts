@@ -103,6 +103,17 @@ export class ConsolePorts implements PortListener {
     return terminal;
   }
 
+  /** The queue of a port whose host has not taken all yet (a full pipe); a terminal that its user has stopped is not waited for. */
+  outputWaits(): WaitQueue | null {
+    for (const port of this.console.ports) {
+      if (port.hostClosed || port.transmit.broken) continue;
+      const discipline = this.terminals.get(port.number)?.discipline;
+      const held = discipline !== undefined && !discipline.stopped && discipline.output.length > 0;
+      if (held || !this.console.isDrained(port)) return port.writable;
+    }
+    return null;
+  }
+
   open(kernel: Kernel, task: Task, number: number, flags: number): OpenFile | number {
     const port = this.console.ports[number];
     if (port === undefined) return -Errno.ENXIO;

@@ -67,13 +67,15 @@ export function startDrivers(kernel: Kernel): void {
   kernel.interrupts.setController(drivers.interruptController);
   drivers.serial.startInterrupts(kernel);
   kernel.state.tickDevice = drivers.tick;
-  kernel.state.powerDevice = new FirmwarePower(drivers.serial);
+  const power = new FirmwarePower(drivers.serial);
+  kernel.state.powerDevice = power;
   startClock(kernel);
   registerPlainNodes(drivers.devices);
   drivers.devices.register(new PtyMultiplexer(drivers.devices));
   drivers.pci = scanPci(kernel.machine);
   kernel.log(`[pci] ${drivers.pci.length} functions`);
   for (const pci of drivers.pci) if (pci.vendorId === VIRTIO_VENDOR) startVirtio(kernel, drivers, pci);
+  power.ports = drivers.consolePorts;
   startInput(kernel, drivers);
   if (drivers.entropy === null) kernel.log('[random] no entropy device: random numbers are NOT secure');
 }

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { dist, euroosRun, execute, programs, root, temporaryFolder } from '../support/euroos.ts';
 import { copySystemImage, editImage } from '../support/images.ts';
@@ -52,6 +53,21 @@ describe('streams', () => {
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(digest(Buffer.from(stdout, 'latin1'))).toBe(digest(data));
+  });
+
+  it('D7: a reader that is slow to the end gets all that was written', async () => {
+    const options = ['run', '--net', 'none', ...bytes, '--', 'bytes', 'make', '4000000'];
+    const child = spawn(process.execPath, [euroos, ...options], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, XDG_CONFIG_HOME: folder },
+    });
+    let length = 0;
+    for await (const chunk of child.stdout) {
+      length += chunk.length;
+      // Slower than the program: it ends while everything on the way out is full.
+      await setTimeout(5);
+    }
+    expect(length).toBe(4_000_000);
   });
 
   it('D7: standard error is a stream of its own, and nothing else is on standard output', async () => {

@@ -3,6 +3,7 @@
 
 import type { Kernel } from '../kernel.ts';
 import type { OpenFile } from '../vfs/open-file.ts';
+import type { WaitQueue } from '../wait-queue.ts';
 import type { Task } from './task.ts';
 
 /** A file whose pages can be mapped. One instance may back many areas. */
@@ -103,6 +104,8 @@ export interface TickDevice {
 
 /** ACPI or i8042: turns the machine off or resets it. */
 export interface PowerDevice {
+  /** Something that programs have written is on its way out of the machine still: the queue that is woken as it goes; null = all has gone. */
+  outputWaits(): WaitQueue | null;
   powerOff(kernel: Kernel): void;
   reset(kernel: Kernel): void;
 }

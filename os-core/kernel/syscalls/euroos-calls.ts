@@ -5,7 +5,7 @@ import { Errno } from '../../abi/errno.ts';
 import { SystemCall } from '../../abi/system-call-numbers.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from '../process/task.ts';
-import type { SystemCallArguments, SystemCallEntry } from './handler.ts';
+import { PENDING, type SystemCallArguments, type SystemCallEntry } from './handler.ts';
 
 const encoder = new TextEncoder();
 
@@ -30,9 +30,16 @@ function readLog(kernel: Kernel, task: Task, a: SystemCallArguments): number {
 
 function power(kernel: Kernel, task: Task, a: SystemCallArguments): number {
   if (task.process.credentials.userId !== 0 && task.process.id !== 1) return -Errno.EPERM;
-  if (a.int(0) === 0) kernel.powerOff();
-  else if (a.int(0) === 1) kernel.reset();
-  else return -Errno.EINVAL;
+  const off = a.int(0) === 0;
+  if (!off && a.int(0) !== 1) return -Errno.EINVAL;
+  // The last of what programs wrote may wait for a slow reader at the host. A second press of the power button does not wait for it.
+  const output = task.signalPending ? null : (kernel.state.powerDevice?.outputWaits() ?? null);
+  if (output !== null) {
+    task.waitOn(output);
+    return PENDING;
+  }
+  if (off) kernel.powerOff();
+  else kernel.reset();
   return 0;
 }
 
