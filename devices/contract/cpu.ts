@@ -16,8 +16,17 @@ export const TrapKind = {
   halt: 3,
   /** Triple fault: delivery of #DF failed. The machine can only be reset. */
   shutdown: 4,
+  /** SYSCALL was executed in ring 3 and a door has served it, but the program does not go on at once. */
+  served: 5,
 } as const;
 export type TrapKind = (typeof TrapKind)[keyof typeof TrapKind];
+
+/**
+ * Serves SYSCALL of ring 3 without the end of run(), which is most of what a short call costs. It finds the CPU as after
+ * TrapKind.systemCall, instructionCount included, and may do what the kernel may do then. True: it has executed SYSRET, and nothing but
+ * the program's next instruction is to be done; false: run() ends with TrapKind.served.
+ */
+export type SystemCallDoor = () => boolean;
 
 /** Register numbers as instructions encode them. */
 export const Register = {
@@ -70,6 +79,9 @@ export interface Cpu {
    * REP string instructions count once per iteration and stop between iterations when the budget is spent.
    */
   run(budget: number): TrapKind;
+
+  /** Set by the machine, which has its own reasons to look around after a call; null: SYSCALL ends run(). */
+  systemCallDoor: SystemCallDoor | null;
 
   /** Adds the fixed virtual cost of work that the kernel did outside machine code. */
   chargeInstructions(count: number): void;

@@ -4,7 +4,7 @@
 // slices in live runs; deterministic runs jump to the next device deadline when idle. Nothing here asks the host.
 
 import type { PhysicalMemory } from '../base/physical-memory.ts';
-import type { Cpu, TrapKind } from './cpu.ts';
+import type { Cpu, SystemCallDoor, TrapKind } from './cpu.ts';
 
 /** Width of a port or MMIO access in bytes. */
 export type AccessWidth = 1 | 2 | 4;
@@ -25,6 +25,8 @@ export interface Machine {
    * at a device deadline so that interrupts come at the same instruction in every engine. After TrapKind.budget call again.
    */
   run(budget: number): TrapKind;
+  /** From now on SYSCALL of ring 3 is served by the door, except for a program that single-steps itself. */
+  openSystemCallDoor(door: SystemCallDoor): void;
   /** Lets due devices act and delivers a pending interrupt if IF is set; true if one was delivered (then look at cpu.trapVector). */
   pollInterrupts(): boolean;
 

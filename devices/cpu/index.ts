@@ -4,7 +4,14 @@
 // CR0.PG = 0 addresses are physical), interrupts off, IDT and GDT empty. The 16- and 32-bit modes before it do not exist here.
 
 import type { PhysicalMemory } from '../base/physical-memory.ts';
-import { Access, type CompilerStatistics, type Cpu, type CpuStatistics, TrapKind } from '../contract/cpu.ts';
+import {
+  Access,
+  type CompilerStatistics,
+  type Cpu,
+  type CpuStatistics,
+  type SystemCallDoor,
+  TrapKind,
+} from '../contract/cpu.ts';
 import type { DeviceSnapshot, Snapshotable } from '../contract/device.ts';
 import './interpreter/all.ts';
 import { BlockCache } from './interpreter/blocks.ts';
@@ -131,6 +138,12 @@ export class VirtualCpu implements Cpu, Snapshotable {
   run(budget: number): TrapKind {
     this.core.noticeMemoryChanges();
     return run(this.core, this.blocks, this.jit, budget);
+  }
+  get systemCallDoor(): SystemCallDoor | null {
+    return this.core.systemCallDoor;
+  }
+  set systemCallDoor(door: SystemCallDoor | null) {
+    this.core.systemCallDoor = door;
   }
   chargeInstructions(count: number): void {
     this.core.instructionCount += count;

@@ -7,7 +7,7 @@
 
 import { restoreState, writeState } from '../base/device-state.ts';
 import type { PhysicalMemory } from '../base/physical-memory.ts';
-import { type Cpu, TrapKind } from '../contract/cpu.ts';
+import { type Cpu, type SystemCallDoor, TrapKind } from '../contract/cpu.ts';
 import type { DeviceSnapshot, Snapshotable, TimedDevice } from '../contract/device.ts';
 import type { HostMachine, MachineCounters } from '../contract/host-machine.ts';
 import type { AccessWidth } from '../contract/machine.ts';
@@ -81,6 +81,8 @@ export class PersonalComputer implements HostMachine {
   readonly memory: PhysicalMemory;
   readonly cpu: Cpu;
   private readonly parts: MachineParts;
+  /** Of the kernel to chips; each may have brought an interrupt or moved a deadline. */
+  private accesses = 0;
 
   constructor(parts: MachineParts) {
     this.parts = parts;
@@ -89,15 +91,19 @@ export class PersonalComputer implements HostMachine {
   }
 
   portRead(port: number, width: AccessWidth): number {
+    this.accesses++;
     return this.parts.ports.read(port, width);
   }
   portWrite(port: number, width: AccessWidth, value: number): void {
+    this.accesses++;
     this.parts.ports.write(port, width, value);
   }
   mmioRead(physicalAddress: number, width: AccessWidth): number {
+    this.accesses++;
     return this.parts.mmio.read(physicalAddress, width);
   }
   mmioWrite(physicalAddress: number, width: AccessWidth, value: number): void {
+    this.accesses++;
     this.parts.mmio.write(physicalAddress, width, value);
   }
 
@@ -114,6 +120,13 @@ export class PersonalComputer implements HostMachine {
       left -= cpu.instructionCount - before;
     }
     return TrapKind.budget;
+  }
+
+  openSystemCallDoor(door: SystemCallDoor): void {
+    this.cpu.systemCallDoor = () => {
+      const before = this.accesses;
+      return door() && this.accesses === before;
+    };
   }
 
   pollInterrupts(): boolean {
@@ -147,6 +160,7 @@ export class PersonalComputer implements HostMachine {
   }
 
   callFirmware(functionAddress: number, ...args: number[]): bigint {
+    this.accesses++;
     this.cpu.chargeInstructions(FIRMWARE_CALL_INSTRUCTIONS);
     return this.parts.firmware.call(functionAddress, args);
   }

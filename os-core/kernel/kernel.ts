@@ -27,7 +27,7 @@ import { SecurityRecord } from './process/security-record.ts';
 import type { ProgramSecurity } from './process/verification.ts';
 import { RandomPool } from './random.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
-import { runSlice, type SliceResult } from './scheduler/slice.ts';
+import { runSlice, type SliceResult, serveSystemCall } from './scheduler/slice.ts';
 import { startTick } from './scheduler/tick.ts';
 import { snapshotKernel } from './snapshot.ts';
 import { Futexes } from './syscalls/futex.ts';
@@ -112,6 +112,8 @@ export class Kernel {
   readonly security: ProgramSecurity;
   readonly userMemory: UserMemory;
 
+  /** Instruction count from which the present time in ring 3 is not in the task's account yet. Between two runs it says nothing. */
+  userSince = 0;
   private held: KernelState | null = null;
 
   constructor(environment: KernelEnvironment) {
@@ -129,6 +131,7 @@ export class Kernel {
   adopt(state: KernelState): void {
     assert(this.held === null, 'the kernel has its state already');
     this.held = state;
+    this.machine.openSystemCallDoor(() => serveSystemCall(this));
   }
   get state(): KernelState {
     if (this.held === null) throw new Error('kernel: no state yet');

@@ -7,7 +7,7 @@
 // probe the store cannot fault. Wide and page-crossing stores probe all their bytes before they write one.
 
 import { PAGE_BYTES, PAGE_SHIFT, type PhysicalMemory } from '../../base/physical-memory.ts';
-import { Access, type CpuStatistics, TrapKind } from '../../contract/cpu.ts';
+import { Access, type CpuStatistics, type SystemCallDoor, TrapKind } from '../../contract/cpu.ts';
 import type { AccessWidth } from '../../contract/machine.ts';
 import {
   Mmu,
@@ -113,6 +113,7 @@ export class CpuCore {
   private knownCodeWrites = 0;
   /** A TrapKind that ends run() after this instruction; -1 = go on. */
   exit = -1;
+  systemCallDoor: SystemCallDoor | null = null;
 
   /** The #GP just raised is for a non-canonical address: #SS if the segment was SS. */
   nonCanonical = false;

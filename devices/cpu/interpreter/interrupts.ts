@@ -6,6 +6,7 @@
 //   TSS       4 RSP0, 12 RSP1, 20 RSP2, 36 IST1 … 84 IST7
 
 import { TrapKind } from '../../contract/cpu.ts';
+import type { Instruction } from '../decode/instruction.ts';
 import {
   EFER,
   FLAGS,
@@ -282,13 +283,14 @@ function dropInnerSegments(core: CpuCore, level: number): void {
   }
 }
 
-/** SYSCALL: `nextLow/High` is the return address. Raises #UD without EFER.SCE. */
-export function systemCall(core: CpuCore, nextLow: number, nextHigh: number): void {
+/** SYSCALL. Raises #UD without EFER.SCE. From ring 3 it ends the run unless a door serves it. */
+export function systemCall(core: CpuCore, i: Instruction): void {
   const w = core.words;
+  const fromUser = w[PRIVILEGE] === 3;
   if ((w[EFER] & EFER_SCE) === 0) core.raiseInvalidOpcode();
   const flags = getFlags(core);
-  w[RCX_WORD] = nextLow;
-  w[RCX_WORD + 1] = nextHigh;
+  w[RCX_WORD] = i.nextLow;
+  w[RCX_WORD + 1] = i.nextHigh;
   w[R11_WORD] = flags & ~RF;
   w[R11_WORD + 1] = 0;
   w[RIP_LOW] = w[LSTAR];
@@ -300,6 +302,17 @@ export function systemCall(core: CpuCore, nextLow: number, nextHigh: number): vo
   core.selectors[SS] = selector + 8;
   core.setPrivilege(0);
   core.statistics.systemCalls++;
+  if (!fromUser) return;
+  const door = core.systemCallDoor;
+  if (door === null || (flags & TF) !== 0) {
+    core.exit = TrapKind.systemCall;
+    return;
+  }
+  // The instruction itself is done: the kernel looks at the count.
+  core.done++;
+  const goesOn = door();
+  core.noticeMemoryChanges();
+  if (!goesOn) core.exit = TrapKind.served;
 }
 
 /** SYSRETQ (`wide`); the 32-bit form would enter compatibility mode, which this CPU lacks: #GP. */

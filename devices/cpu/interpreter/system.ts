@@ -233,11 +233,7 @@ export function registerSystem(): void {
     int1: always((core, i) => softwareInterrupt(core, i, Vector.debug, Source.exception)),
     int: always((core, i) => softwareInterrupt(core, i, i.immediateLow & 0xff, Source.software)),
     ud2: always((core) => core.raiseInvalidOpcode()),
-    syscall: always((core, i) => {
-      const fromUser = core.words[PRIVILEGE] === 3;
-      systemCall(core, i.nextLow, i.nextHigh);
-      if (fromUser) core.exit = TrapKind.systemCall;
-    }),
+    syscall: always(systemCall),
     sysret: always((core, i) => systemReturn(core, i.rexW)),
     iret: always((core, i) => interruptReturn(core, i.width === 2 ? 4 : i.width)),
     hlt: privileged((core, i) => {

@@ -111,8 +111,8 @@ class RegionCompiler {
   /** Most instructions from the start of a block to the next counted header. */
   private readonly distance: Int32Array;
   private nextLocal = -1;
-  /** Blocks after a string instruction, which may have taken any part of what was left. */
-  private readonly afterStrings: ReadonlySet<number>;
+  /** Blocks after an instruction that may have taken any part of what was left. */
+  private readonly afterCounting: ReadonlySet<number>;
 
   constructor(region: Region, options: CompileOptions) {
     this.region = region;
@@ -128,8 +128,8 @@ class RegionCompiler {
     });
     this.flow = structureFlow({ count: blocks.length, successors: (node) => blocks[node].successors, labelled });
     this.distance = new Int32Array(blocks.length + 1);
-    this.afterStrings = new Set(
-      blocks.filter((block) => block.ending === Ending.string && block.next >= 0).map((block) => block.next),
+    this.afterCounting = new Set(
+      blocks.filter((block) => block.ending === Ending.counting && block.next >= 0).map((block) => block.next),
     );
   }
 
@@ -211,7 +211,7 @@ class RegionCompiler {
 
   /** Before these blocks the count is compared. */
   private isCounted(node: number): boolean {
-    return this.flow.isLoopHeader[node] === 1 || this.flow.dispatched.includes(node) || this.afterStrings.has(node);
+    return this.flow.isLoopHeader[node] === 1 || this.flow.dispatched.includes(node) || this.afterCounting.has(node);
   }
 
   /** Innermost loops without calls, of handlers or of functions, keep pages in locals. */
@@ -434,7 +434,7 @@ class RegionCompiler {
       this.emitIndirect(node, block, i, planning);
       return;
     }
-    if (block.ending === Ending.string) {
+    if (block.ending === Ending.counting) {
       t.callInterpreter(i, true);
       if (planning) return;
       t.endBlock();

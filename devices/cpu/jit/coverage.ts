@@ -57,7 +57,7 @@ function executionOf(i: Instruction): Execution {
   switch (endingOf(i)) {
     case Ending.leave:
       return Execution.left;
-    case Ending.string:
+    case Ending.counting:
       return Execution.called;
     case Ending.fallThrough:
       return emitsItself(i) ? Execution.compiled : Execution.called;

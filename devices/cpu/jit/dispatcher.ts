@@ -52,13 +52,13 @@ import { Code, encodeModule, I32, I64, type ImportedFunction, MEMORY_PAGE_BYTES,
 export const regionImports: readonly ImportedFunction[] = [
   { name: 'execute', type: { parameters: [I32], results: [I32] } },
   { name: 'flags', type: { parameters: [], results: [I32] } },
-  { name: 'string', type: { parameters: [I32], results: [I32] } },
+  { name: 'counting', type: { parameters: [I32], results: [I32] } },
 ];
 export type RegionEnvironment = {
   readonly memory: WebAssembly.Memory;
   readonly execute: (exit: number) => number;
   readonly flags: () => number;
-  readonly string: (exit: number) => number;
+  readonly counting: (exit: number) => number;
 };
 /** Types of the resident function and of handlers; of regions. */
 const HANDLER_TYPE = 0;

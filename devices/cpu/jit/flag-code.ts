@@ -14,7 +14,7 @@ import { type Code, I32, I64, Op } from './wasm.ts';
 /** Functions that regions import, in this order. */
 export const HELPER_EXECUTE = 0;
 export const HELPER_FLAGS = 1;
-export const HELPER_STRING = 2;
+export const HELPER_COUNTING = 2;
 /** Their number; those of the extended unit follow. */
 export const HELPERS = 3;
 

@@ -13,11 +13,14 @@
 
 import { HOST_AREA_BYTES, PAGE_SHIFT } from '../../base/physical-memory.ts';
 import type { CompilerStatistics } from '../../contract/cpu.ts';
+import type { Instruction } from '../decode/instruction.ts';
 import { unitImports } from '../extended/unit.ts';
 import type { Block, BlockCache } from '../interpreter/blocks.ts';
 import { type CpuCore, faultSignal, Vector } from '../interpreter/core.ts';
+import { TF } from '../interpreter/flags.ts';
+import { systemCall } from '../interpreter/interrupts.ts';
 import { remember } from '../interpreter/x87-common.ts';
-import { CR0, CR4, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, RIP_HIGH, RIP_LOW } from '../state-layout.ts';
+import { CR0, CR4, FLAGS, LAZY_A_LOW, LAZY_B_LOW, LAZY_KIND, RIP_HIGH, RIP_LOW } from '../state-layout.ts';
 import { Answer, HEADER_BYTES, HEADER_COUNT, RECORD_BYTES, RECORD_RIP } from '../threaded/layout.ts';
 import { ThreadedCode } from '../threaded/threaded-code.ts';
 import { type CompiledRegion, compileRegion } from './compiler.ts';
@@ -88,7 +91,7 @@ export type Then = (typeof Then)[keyof typeof Then];
 /** Answers of a region that are no exit numbers. */
 const FAULT = -1;
 const AFTER = -2;
-/** A string instruction has stopped between two iterations: RIP and LEFT say where. */
+/** RIP and LEFT say where: a string instruction has stopped between two iterations, or the engine has to look around after SYSCALL. */
 const BETWEEN = -3;
 
 interface CodePage {
@@ -181,7 +184,7 @@ export class Jit {
       memory: core.memory.wasmMemory,
       execute: (exit: number) => this.execute(exit),
       flags: () => settleFlags(core),
-      string: (exit: number) => this.executeString(exit),
+      counting: (exit: number) => this.executeCounting(exit),
     };
     this.threaded = threshold === 0 ? null : new ThreadedCode(core, this.dispatcher, this.environment);
     blocks.threaded = this.threaded;
@@ -479,10 +482,18 @@ export class Jit {
         case Answer.interpret:
           this.stopThreaded(threaded as ThreadedCode);
           return Then.interpretOne;
-        default:
-          return this.afterExit(answer);
+        default: {
+          const then = this.afterExit(answer);
+          if (then !== Then.goOn || !this.goesOn(end)) return then;
+        }
       }
     }
+  }
+
+  /** The run has not ended meanwhile, and it is compiled code's turn. */
+  private goesOn(end: number): boolean {
+    const { core } = this;
+    return core.exit < 0 && core.instructionCount < end && (core.words[FLAGS] & TF) === 0 && this.isReady;
   }
 
   /** One run of the dispatcher, counted. */
@@ -668,16 +679,56 @@ export class Jit {
     return core.blockEnd === 0 || core.exit >= 0 ? AFTER : 0;
   }
 
+  /** Called by compiled code for an instruction at the end of a block whose handler counts. 0 = finished, go on after it. */
+  private executeCounting(number: number): number {
+    const exit = (this.functions[this.core.words[JIT_FUNCTION]] as CompiledCode).exits[number - 1];
+    const { instruction } = exit;
+    if (instruction === null) throw new Error('cpu: compiled code calls no instruction');
+    if (instruction.row.operation === 'syscall') return this.executeSystemCall(exit, instruction);
+    return this.executeString(number, instruction);
+  }
+
   /**
-   * Called by compiled code for a string instruction at the end of a block: its handler counts iterations by core.instructionCount,
-   * so that stands still at the instruction while it runs; what it counted goes into LEFT. 0 = finished, go on after it.
+   * SYSCALL. Compiled code goes on after it if a door has served it, all translations and all code are as they were, and so are the
+   * counters that the dispatcher compares.
    */
-  private executeString(number: number): number {
+  private executeSystemCall(exit: ExitRecord, instruction: Instruction): number {
     const { core } = this;
     const w = core.words;
-    const exit = (this.functions[w[JIT_FUNCTION]] as CompiledCode).exits[number - 1];
-    const instruction = exit.instruction;
-    if (instruction === null) throw new Error('cpu: compiled code calls no instruction');
+    const entered = core.instructionCount;
+    // LEFT has this instruction taken off already; its handler counts it.
+    const before = entered + this.granted - w[JIT_LEFT];
+    const { fetchKey, readGeneration, writeGeneration } = core;
+    core.instructionCount = before - 1;
+    this.stopped = exit;
+    settleFlags(core);
+    try {
+      systemCall(core, instruction);
+    } catch (signal) {
+      core.instructionCount = entered;
+      if (signal !== faultSignal) throw signal;
+      return FAULT;
+    }
+    w[JIT_LEFT] -= core.instructionCount + core.done - before;
+    core.instructionCount = entered;
+    core.done = 0;
+    const asBefore =
+      core.exit < 0 &&
+      core.fetchKey === fetchKey &&
+      core.readGeneration === readGeneration &&
+      core.writeGeneration === writeGeneration &&
+      w[RIP_LOW] === instruction.nextLow &&
+      w[RIP_HIGH] === instruction.nextHigh;
+    return asBefore ? 0 : BETWEEN;
+  }
+
+  /**
+   * A string instruction: its handler counts iterations by core.instructionCount, so that stands still at the instruction while it
+   * runs; what it counted goes into LEFT.
+   */
+  private executeString(number: number, instruction: Instruction): number {
+    const { core } = this;
+    const w = core.words;
     const entered = core.instructionCount;
     const limit = core.instructionLimit;
     // LEFT has this instruction taken off already; the handler's own index in its block is added by it.

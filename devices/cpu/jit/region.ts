@@ -33,8 +33,8 @@ export const Ending = {
   indirect: 4,
   /** The next instruction is one that the interpreter must execute. */
   leave: 5,
-  /** A string instruction: its handler runs it, as far as the count allows; then `next`. */
-  string: 6,
+  /** A string instruction, or SYSCALL: its handler runs it, as far as the count allows; then `next`. */
+  counting: 6,
 } as const;
 export type Ending = (typeof Ending)[keyof typeof Ending];
 
@@ -84,7 +84,8 @@ const settings = new Set(['ldmxcsr', 'fxrstor', 'wrfsbase', 'wrgsbase', 'popSegm
 export function isSetting(i: Instruction): boolean {
   return settings.has(i.row.operation);
 }
-const strings = new Set(['movs', 'stos', 'lods', 'cmps', 'scas']);
+/** Their handlers count: iterations, or what the kernel has charged. */
+const counting = new Set(['movs', 'stos', 'lods', 'cmps', 'scas', 'syscall']);
 
 /** Instructions at the end of a block that compiled code executes itself. */
 export function endingOf(last: Instruction): Ending {
@@ -93,7 +94,7 @@ export function endingOf(last: Instruction): Ending {
   if (conditional.has(operation)) return Ending.conditional;
   if (operation === 'jmp') return Ending.jump;
   if (operation === 'call') return Ending.call;
-  if (strings.has(operation)) return Ending.string;
+  if (counting.has(operation)) return Ending.counting;
   // 16-bit branch targets are nobody's hot path.
   if (indirect.has(operation) && last.width === 8) return Ending.indirect;
   return Ending.leave;
@@ -132,7 +133,7 @@ export function growRegion(
     const last = block.code[block.code.length - 1];
     switch (endingOf(last)) {
       case Ending.fallThrough:
-      case Ending.string:
+      case Ending.counting:
         pushSeen(frontier, seen, lookUp(last.nextLow, last.nextHigh));
         break;
       case Ending.conditional:
@@ -194,7 +195,7 @@ function link(chosen: readonly Block[]): Region {
   const find = (low: number, high: number): number => index.get(addressKey(low, high)) ?? -1;
   blocks.forEach((block, n) => {
     const last = block.code[block.code.length - 1];
-    if (block.ending === Ending.fallThrough || block.ending === Ending.conditional || block.ending === Ending.string)
+    if (block.ending === Ending.fallThrough || block.ending === Ending.conditional || block.ending === Ending.counting)
       block.next = find(block.nextLow, block.nextHigh);
     if (block.ending === Ending.conditional || block.ending === Ending.jump || block.ending === Ending.call)
       block.taken = find(last.immediateLow, last.immediateHigh);

@@ -17,8 +17,8 @@
 import type { Instruction } from '../decode/instruction.ts';
 import { FLAGS, FS_BASE, GS_BASE, MXCSR } from '../state-layout.ts';
 import type { BlockPlan } from './accesses.ts';
-import { registerEffects } from './effects.ts';
-import { type FlagState, HELPER_EXECUTE, HELPER_STRING, UNKNOWN_FLAGS } from './flag-code.ts';
+import { type RegisterEffects, registerEffects } from './effects.ts';
+import { type FlagState, HELPER_COUNTING, HELPER_EXECUTE, UNKNOWN_FLAGS } from './flag-code.ts';
 import { type BatchLocals, newBatchLocals } from './float-batch.ts';
 import { JIT_LEFT } from './layout.ts';
 import { Pages } from './pages.ts';
@@ -48,11 +48,14 @@ export class Translator extends Pages {
     return false;
   }
 
-  /** Hands the current instruction to the interpreter's handler, and goes on after it. `counts`: the handler counts iterations in LEFT. */
+  /** Hands the current instruction to the interpreter's handler, and goes on after it. `counts`: the handler counts in LEFT. */
   callInterpreter(i: Instruction, counts = false): void {
     const { code } = this;
-    const effects = registerEffects(i);
-    const touchesFlags = i.row.flagsRead !== undefined || i.row.flagsWritten !== undefined;
+    // The kernel sees all registers.
+    const system = i.row.operation === 'syscall';
+    const effects = system ? this.allInUse() : registerEffects(i);
+    const writesFlags = system || i.row.flagsWritten !== undefined;
+    const touchesFlags = writesFlags || i.row.flagsRead !== undefined;
     const xmm = effects.xmm;
     const readsOnly = effects.readsOnly && !touchesFlags;
     this.vectors.mergeAll();
@@ -72,7 +75,7 @@ export class Translator extends Pages {
     this.x87.flush();
     this.x87.store();
     code.i32(number);
-    code.call(counts ? HELPER_STRING : HELPER_EXECUTE);
+    code.call(counts ? HELPER_COUNTING : HELPER_EXECUTE);
     const status = this.temporary(I32);
     code.set(status);
     if (counts) this.loadWord(code, JIT_LEFT, this.left);
@@ -88,7 +91,8 @@ export class Translator extends Pages {
       this.loadRegisters(code, 0, xmm);
       this.vectors.written |= xmm;
       for (let n = 0; n < 16; n++) if ((xmm & (1 << n)) !== 0) this.vectors.plain[n] = 0;
-      if (i.row.flagsWritten !== undefined) {
+      if (system) this.loadBases(code);
+      if (writesFlags) {
         this.loadWord(code, FLAGS, this.flagWord);
         this.setFlagBits();
       }
@@ -191,8 +195,7 @@ export class Translator extends Pages {
   prologue(): Code {
     const target = new Code();
     this.loadWord(target, JIT_LEFT, this.left);
-    if (this.usesFs) this.loadPair(target, FS_BASE, this.fsBase);
-    if (this.usesGs) this.loadPair(target, GS_BASE, this.gsBase);
+    this.loadBases(target);
     for (let n = 0; n < 16; n++) if (this.general[n] >= 0) this.loadPair(target, n * 2, this.general[n]);
     this.vectors.loadUsed(target, (word) => this.stateOffset(word));
     this.x87.load(target);
@@ -200,6 +203,16 @@ export class Translator extends Pages {
     if (this.usesFloat) this.loadFloatMode(target);
     this.loadFlags(target);
     return target;
+  }
+  private loadBases(target: Code): void {
+    if (this.usesFs) this.loadPair(target, FS_BASE, this.fsBase);
+    if (this.usesGs) this.loadPair(target, GS_BASE, this.gsBase);
+  }
+  /** All registers that have locals; in the second pass those of the whole region. */
+  private allInUse(): RegisterEffects {
+    let general = 0;
+    for (let n = 0; n < 16; n++) if (this.general[n] >= 0) general |= 1 << n;
+    return { general, xmm: this.vectors.inUse, readsOnly: false };
   }
   protected loadConstants(target: Code): void {
     for (const [bytes, local] of this.constants) {

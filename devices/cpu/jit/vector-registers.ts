@@ -270,11 +270,14 @@ export class VectorRegisters {
         target.set(this.wholeLocal(number));
       }
   }
-  /** All that the region uses. */
-  loadUsed(target: Code, offset: (word: number) => number): void {
+  /** Bit n: the region uses register n. */
+  get inUse(): number {
     let used = 0;
     for (let number = 0; number < REGISTERS; number++) if (this.whole[number] >= 0) used |= 1 << number;
-    this.load(target, used, offset);
+    return used;
+  }
+  loadUsed(target: Code, offset: (word: number) => number): void {
+    this.load(target, this.inUse, offset);
   }
   /** What the region may have changed, and the float locals of registers that an exit may have left split. */
   storeChanged(offset: (word: number) => number): void {

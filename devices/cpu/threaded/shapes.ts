@@ -194,7 +194,7 @@ export class ShapeLibrary {
     const i = symbolic(row, like, literalRm);
     const t = new HandlerTranslator(this.hostArea, kind);
     const ending = endingOf(like);
-    if (ending === Ending.leave || ending === Ending.string) return interpreted;
+    if (ending === Ending.leave || ending === Ending.counting) return interpreted;
     if (ending !== Ending.fallThrough) emitJump(t, ending, i);
     else if (emitters.get(i.row.operation)?.(t, i) !== true) return interpreted;
     this.pending.push(t.finish());

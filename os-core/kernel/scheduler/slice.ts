@@ -69,17 +69,37 @@ function pick(kernel: Kernel): boolean {
 /** Ring 3 until the next trap. */
 function runProgram(kernel: Kernel, task: Task, budget: number): void {
   const { machine, scheduler } = kernel;
-  const before = machine.cpu.instructionCount;
+  kernel.userSince = machine.cpu.instructionCount;
   const kind = machine.run(budget);
+  if (kind === TrapKind.served) return;
+  if (kind === TrapKind.systemCall) {
+    serveSystemCall(kernel);
+    return;
+  }
   const middle = machine.cpu.instructionCount;
-  task.userInstructions += middle - before;
+  task.userInstructions += middle - kernel.userSince;
   if (kind === TrapKind.budget) return;
   scheduler.charge(middle);
   scheduler.inUserMode = false;
-  if (kind === TrapKind.systemCall) handleSystemCallTrap(kernel, task);
-  else if (kind === TrapKind.interrupt) handleInterruptTrap(kernel, task);
+  if (kind === TrapKind.interrupt) handleInterruptTrap(kernel, task);
   else kernel.panic(kind === TrapKind.shutdown ? 'triple fault' : 'HLT in ring 3');
   task.systemInstructions += machine.cpu.instructionCount - middle;
+}
+
+/** SYSCALL of the current task: by the machine's door in the middle of its run, or after it. True if the program goes on at once. */
+export function serveSystemCall(kernel: Kernel): boolean {
+  const { scheduler } = kernel;
+  const { cpu } = kernel.machine;
+  const task = scheduler.current as Task;
+  const middle = cpu.instructionCount;
+  task.userInstructions += middle - kernel.userSince;
+  scheduler.charge(middle);
+  scheduler.inUserMode = false;
+  handleSystemCallTrap(kernel, task);
+  const after = cpu.instructionCount;
+  task.systemInstructions += after - middle;
+  kernel.userSince = after;
+  return scheduler.inUserMode;
 }
 
 /** Puts the CPU into ring 0 on a kernel stack with interrupts on, as a task of ours has it. */

@@ -4,16 +4,13 @@
 //
 // The quick way back leaves all registers in the CPU as they are and sets RAX; every other way goes through pt_regs (saved-registers.ts).
 
-import { TrapKind } from '../../../devices/contract/cpu.ts';
+import { Register, TrapKind } from '../../../devices/contract/cpu.ts';
 import { Errno } from '../../abi/errno.ts';
 import type { Kernel } from '../kernel.ts';
 import { dropProgress, type Task, TaskState } from '../process/task.ts';
 import { SavedRegister, saveAfterSystemCall, savedRegistersOf } from '../traps/saved-registers.ts';
 import { DEAD, dispatch } from './dispatch.ts';
 import { PENDING } from './handler.ts';
-
-/** Encoded register numbers of the six arguments: rdi rsi rdx r10 r8 r9. */
-const argumentRegisters = [7, 6, 2, 10, 8, 9] as const;
 
 /** After TrapKind.systemCall of the current task. */
 export function handleSystemCallTrap(kernel: Kernel, task: Task): void {
@@ -24,16 +21,27 @@ export function handleSystemCallTrap(kernel: Kernel, task: Task): void {
   const registers = cpu.generalRegisters;
   // Linux looks at the low 32 bits of RAX only.
   call.number = registers[0] >>> 0;
-  const { words } = call.arguments;
-  for (let n = 0; n < 6; n++) {
-    const register = argumentRegisters[n] * 2;
-    words[2 * n] = registers[register];
-    words[2 * n + 1] = registers[register + 1];
-  }
+  copyArguments(registers, call.arguments.words);
   call.active = true;
   call.interrupted = false;
   task.progress = null;
   runCall(kernel, task);
+}
+
+/** The six arguments, low and high halves. Written out: a loop over a list of registers takes a tenth of the time of a short call. */
+function copyArguments(registers: Int32Array, words: Int32Array): void {
+  words[0] = registers[2 * Register.rdi];
+  words[1] = registers[2 * Register.rdi + 1];
+  words[2] = registers[2 * Register.rsi];
+  words[3] = registers[2 * Register.rsi + 1];
+  words[4] = registers[2 * Register.rdx];
+  words[5] = registers[2 * Register.rdx + 1];
+  words[6] = registers[2 * Register.r10];
+  words[7] = registers[2 * Register.r10 + 1];
+  words[8] = registers[2 * Register.r8];
+  words[9] = registers[2 * Register.r8 + 1];
+  words[10] = registers[2 * Register.r9];
+  words[11] = registers[2 * Register.r9 + 1];
 }
 
 /** Runs task.call (again) and brings its result to RAX. */
