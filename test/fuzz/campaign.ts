@@ -4,7 +4,7 @@
 //   --calls-total N end after so many calls
 //   --seed N        the first batch (default 1); others follow with the next numbers
 //   --programs N    programs in a batch, which is one boot (default 40)      --calls N   records in a program (default 500)
-////   --engine E      jit, the default of the product, or interpreter
+//   --engine E      jit, the default of the product, or interpreter
 //
 //   --batch N       only this batch again, program by program       --only A,B   only these programs of it
 //
