@@ -17,6 +17,7 @@ import { kernelCoreSystemCalls } from '../../os-core/kernel/syscalls/groups.ts';
 import { PENDING, type SystemCallArguments, type SystemCallEntry } from '../../os-core/kernel/syscalls/handler.ts';
 import { SystemCallTable } from '../../os-core/kernel/syscalls/table.ts';
 import { vfsSubsystem } from '../../os-core/kernel/vfs/subsystem.ts';
+import type { Engine } from '../support/engines.ts';
 import { checkKernel, growth } from '../support/kernel-check/kernel-check.ts';
 import { TestMachine } from '../support/sessions.ts';
 import { CallGenerator } from './call-generator.ts';
@@ -48,6 +49,7 @@ export interface BatchOptions {
   /** Runs these programs of the batch alone. */
   readonly only?: readonly number[];
   readonly verbose?: boolean;
+  readonly engine?: Engine;
 }
 
 export interface BatchResult {
@@ -132,7 +134,7 @@ class CallMonitor {
 }
 
 export function runBatch(options: BatchOptions, runner: string): BatchResult {
-  const { seed, programs, calls, only, verbose = false } = options;
+  const { seed, programs, calls, only, verbose = false, engine = 'interpreter' } = options;
   const random = new SeededRandom(seed);
   // The clock sets how often tasks are interrupted: the races of one batch differ from those of the next.
   const nanosPerInstruction = [100, 200, 500, 1000, 2000][random.below(5)];
@@ -147,6 +149,7 @@ export function runBatch(options: BatchOptions, runner: string): BatchResult {
     seed,
     nanosPerInstruction,
     memoryBytes: MEMORY_BYTES,
+    engine,
     additions: [{ host: runner, guest: '/bin/call-runner' }],
     root: true,
     osCore,
@@ -195,7 +198,7 @@ export function runBatch(options: BatchOptions, runner: string): BatchResult {
           ...problems.slice(0, 10),
           `last calls:\n  ${monitor.lastCalls}`,
           `serial log:\n${system.output('serial').slice(-1500)}`,
-          `see it again: npm run campaign:syscalls -- --batch ${seed} --programs ${programs} --calls ${calls}`,
+          `see it again: npm run campaign:syscalls -- --batch ${seed} --programs ${programs} --calls ${calls} --engine ${engine}`,
         ].join('\n');
   return { calls: monitor.calls, programs: done, byName: monitor.byName, failure };
 }

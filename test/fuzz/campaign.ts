@@ -4,11 +4,13 @@
 //   --calls-total N end after so many calls
 //   --seed N        the first batch (default 1); others follow with the next numbers
 //   --programs N    programs in a batch, which is one boot (default 40)      --calls N   records in a program (default 500)
+//   --engine E      jit, the default of the product, or interpreter
 //
 //   --batch N       only this batch again, program by program       --only A,B   only these programs of it
 //
 // Exit status 1 at the first failure, which prints how to see it again.
 
+import { engines } from '../support/engines.ts';
 import { programs as testPrograms } from '../support/euroos.ts';
 import { runBatch } from './call-fuzzer.ts';
 
@@ -19,6 +21,8 @@ function option(name: string, fallback: string): string {
 
 const programs = Number(option('programs', '40'));
 const calls = Number(option('calls', '500'));
+const engine = engines.find((known) => known === option('engine', 'jit'));
+if (engine === undefined) throw new Error(`--engine takes ${engines.join(' or ')}`);
 const single = option('batch', '');
 const runner = `${testPrograms}/call-runner`;
 
@@ -29,6 +33,7 @@ if (single !== '') {
       seed: Number(single),
       programs,
       calls,
+      engine,
       verbose: true,
       ...(only === '' ? {} : { only: only.split(',').map(Number) }),
     },
@@ -44,7 +49,7 @@ const totals = new Map<string, { made: number; succeeded: number }>();
 let made = 0;
 let ran = 0;
 for (let seed = Number(option('seed', '1')); Date.now() < until && made < most; seed++) {
-  const result = runBatch({ seed, programs, calls }, runner);
+  const result = runBatch({ seed, programs, calls, engine }, runner);
   made += result.calls;
   ran += result.programs;
   for (const [name, { made: count, succeeded }] of result.byName) {

@@ -9,6 +9,7 @@
 import * as osCore from '../../os-core/index.ts';
 import type { Task } from '../../os-core/kernel/process/task.ts';
 import { TICK_HERTZ } from '../../os-core/kernel/scheduler/scheduler.ts';
+import type { Engine } from '../support/engines.ts';
 import { programs } from '../support/euroos.ts';
 import { checkKernel, growth } from '../support/kernel-check/kernel-check.ts';
 import { TestMachine } from '../support/sessions.ts';
@@ -41,6 +42,7 @@ const used = (task: Task): number => task.userInstructions + task.systemInstruct
 export function soak(options: {
   readonly rounds: number;
   readonly ticks: number;
+  readonly engine?: Engine;
   readonly until?: () => boolean;
 }): SoakResult {
   const millis = (options.ticks * 1000) / TICK_HERTZ;
@@ -49,6 +51,7 @@ export function soak(options: {
     seed: 1,
     nanosPerInstruction: NANOS_PER_INSTRUCTION,
     memoryBytes: MEMORY_BYTES,
+    ...(options.engine === undefined ? {} : { engine: options.engine }),
     additions: [{ host: `${programs}/soak`, guest: '/bin/soak' }],
     osCore,
   });
