@@ -61,6 +61,7 @@ export function deliver(core: CpuCore, vector: number, errorCode: number, source
   let currentSource = source;
   // Each pass delivers something graver; the third fault in a row ends in shutdown.
   for (let attempt = 0; attempt < 4; attempt++) {
+    if (currentSource !== Source.external) core.trace?.exception(currentVector, currentCode);
     try {
       deliverOnce(core, currentVector, currentCode, currentSource);
       core.faultVector = currentVector;
@@ -286,6 +287,7 @@ function dropInnerSegments(core: CpuCore, level: number): void {
 export function systemCall(core: CpuCore, nextLow: number, nextHigh: number): void {
   const w = core.words;
   if ((w[EFER] & EFER_SCE) === 0) core.raiseInvalidOpcode();
+  core.trace?.systemCall();
   const flags = getFlags(core);
   w[RCX_WORD] = nextLow;
   w[RCX_WORD + 1] = nextHigh;
@@ -318,4 +320,5 @@ export function systemReturn(core: CpuCore, wide: boolean): void {
   core.selectors[SS] = (base + 8) | 3;
   core.setPrivilege(3);
   core.blockEnd = 0;
+  core.trace?.systemReturn();
 }
