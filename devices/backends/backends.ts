@@ -1,6 +1,8 @@
 // What devices ask of the outside, as types only; electron/backends implements them. Every call is synchronous and bounded:
 // the machine's thread never waits for an event loop. What comes from outside arrives through poll-style calls between slices.
 
+import type { TraceCategory } from '../contract/trace.ts';
+
 /** A disk of 512-byte sectors. Offsets and lengths in bytes, multiples of 512. */
 export interface BlockBackend {
   readonly sizeBytes: number;
@@ -94,6 +96,14 @@ export interface BootFlash {
   readonly platformKeys: readonly Uint8Array[];
 }
 
+/** Where what is watched goes, line by line (devices/contract/trace.ts). */
+export interface TraceBackend {
+  /** What is watched; fixed at power-on. */
+  readonly categories: ReadonlySet<string>;
+  /** `count`: instructions retired so far. May take its time: the machine waits. */
+  write(category: TraceCategory, count: number, text: string): void;
+}
+
 /** Everything the machine needs from outside. Absent parts are absent from the PCI bus. */
 export interface MachineBackends {
   readonly clock: ClockBackend;
@@ -108,6 +118,8 @@ export interface MachineBackends {
   /** Ports of the virtio console, in order: port 0 is /dev/hvc0. Their names are announced (VIRTIO_CONSOLE_PORT_NAME). */
   readonly consoles: readonly { readonly name: string; readonly backend: ConsoleBackend }[];
   readonly display: DisplayBackend | null;
+  /** Absent: nobody watches. */
+  readonly trace?: TraceBackend;
 }
 
 export interface MachineConfiguration {

@@ -3,6 +3,7 @@
 // Reset state: 64-bit mode, ring 0, paging on with CR3 = 0 (the firmware sets CR3 before it runs or translates anything; with
 // CR0.PG = 0 addresses are physical), interrupts off, IDT and GDT empty. The 16- and 32-bit modes before it do not exist here.
 
+import type { TraceBackend } from '../backends/backends.ts';
 import type { PhysicalMemory } from '../base/physical-memory.ts';
 import {
   Access,
@@ -51,6 +52,7 @@ import {
   PRIVILEGE,
   RIP_LOW,
 } from './state-layout.ts';
+import { CpuTrace } from './trace.ts';
 
 export type { CpuBus } from './interpreter/core.ts';
 
@@ -65,6 +67,8 @@ export interface CpuOptions {
   readonly compileThreshold?: number;
   /** Host milliseconds, for the time spent compiling; a figure for people, nothing depends on it. */
   readonly stopwatch?: (() => number) | undefined;
+  /** Somebody watches. With cpu.instruction every instruction is interpreted. */
+  readonly trace?: TraceBackend | undefined;
 }
 
 const NO_COMPILER = noCompilation();
@@ -84,9 +88,10 @@ export class VirtualCpu implements Cpu, Snapshotable {
 
   constructor(options: CpuOptions) {
     this.core = new CpuCore(options.memory, options.bus, options.nowNanos ?? null);
+    if (options.trace !== undefined) this.core.trace = new CpuTrace(this.core, options.trace);
     this.blocks = new BlockCache(this.core);
     this.jit =
-      options.engine === 'jit'
+      options.engine === 'jit' && this.core.trace?.wants('cpu.instruction') !== true
         ? new Jit(
             this.core,
             this.blocks,

@@ -1,6 +1,6 @@
 // Puts the machine together. Reads as a list: chip, where it answers, which line it pulls. Addresses and IRQs: addresses.ts.
 
-import type { MachineBackends, MachineConfiguration } from '../backends/backends.ts';
+import type { MachineBackends, MachineConfiguration, TraceBackend } from '../backends/backends.ts';
 import { PhysicalMemory } from '../base/physical-memory.ts';
 import type { Cpu } from '../contract/cpu.ts';
 import type { Snapshotable } from '../contract/device.ts';
@@ -31,6 +31,7 @@ export interface CpuSocket {
   readonly memory: PhysicalMemory;
   readonly engine: 'interpreter' | 'jit';
   readonly stopwatch?: (() => number) | undefined;
+  readonly trace?: TraceBackend | undefined;
   readonly bus: {
     portRead(port: number, width: AccessWidth): number;
     portWrite(port: number, width: AccessWidth, value: number): void;
@@ -60,6 +61,7 @@ export function buildMachine(
     memory,
     engine: configuration.engine,
     stopwatch: configuration.stopwatch,
+    trace: backends.trace,
     bus: {
       portRead: (port, width) => ports.read(port, width),
       portWrite: (port, width, value) => ports.write(port, width, value),

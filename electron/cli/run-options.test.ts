@@ -29,6 +29,11 @@ describe('D7: euroos run options', () => {
       ['--cwd', 'here'],
       ['--engine', 'magic'],
       ['--disk'],
+      ['--trace', 'cpu.nothing'],
+      ['--trace', ''],
+      ['--trace', 'cpu.region,'],
+      ['--trace', '(a+)+'],
+      ['--trace-file', 'x'],
     ])
       try {
         parseRunOptions(args);
@@ -37,6 +42,15 @@ describe('D7: euroos run options', () => {
         expect(error).toBeInstanceOf(UsageError);
         expect((error as Error).message).not.toContain('\n');
       }
+  });
+
+  it('M1 D7: --trace takes names and patterns, and lists the names when there is no such', () => {
+    const chosen = (list: string) => parseRunOptions(['--trace', list])?.trace;
+    expect(chosen('cpu.*')).toHaveLength(6);
+    expect(chosen('cpu.tlb,cpu.ex*')).toEqual(['cpu.exception', 'cpu.tlb']);
+    expect(() => chosen('cpuxtlb')).toThrow(
+      /no cpuxtlb; known are cpu.instruction, cpu.block, cpu.region, cpu.exception, cpu.syscall, cpu.tlb/,
+    );
   });
 
   it('D7: --help asks for the help text', () => {

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { type TraceCategory, traceCategories } from '../../devices/contract/trace.ts';
 import { capabilityNames } from '../../os-core/abi/capability.ts';
 
 export type NetworkOption =
@@ -28,6 +29,10 @@ export interface RunOptions {
   readonly seed: number | null;
   readonly timeLimitSeconds: number | null;
   readonly stats: string | null;
+  /** What is watched; empty = nothing. */
+  readonly trace: readonly TraceCategory[];
+  /** null = stderr. */
+  readonly traceFile: string | null;
 }
 
 /** Bad usage: `message` is one line for people. */
@@ -52,6 +57,12 @@ Boots EuroOS headless. Without COMMAND: the EuroOS shell on stdin and stdout. Wi
   --seed N            deterministic run: the same seed gives the same run
   --time-limit SECONDS       end with status 124 after this wall-clock time
   --stats FILE        write figures of the run to FILE as JSON
+  --trace LIST        tell on stderr, or in --trace-file FILE, what the CPU does; LIST is of names and patterns, for example cpu.region,cpu.ex*
+${Object.entries(traceCategories)
+  .map(([name, what]) => `                        ${name.padEnd(16)} ${what}\n`)
+  .join(
+    '',
+  )}                      A line begins with the count of instructions and the pid. cpu.instruction interprets the whole run.
   --help
 
 Exit status: the program's; 128+signal; 127 not found; 126 refused; 125 EuroOS could not run it; 124 time limit.
@@ -109,6 +120,24 @@ function parseEnvironment(text: string): string {
   return text;
 }
 
+/** Names and patterns with * to categories. */
+function parseTrace(text: string): TraceCategory[] {
+  const known = Object.keys(traceCategories) as TraceCategory[];
+  const chosen = new Set<TraceCategory>();
+  for (const part of text.split(',')) {
+    const pattern = part.split('*').map((piece) => piece.replace(/[^a-z]/g, '\\$&'));
+    const matching = /^[a-z.*]+$/.test(part)
+      ? known.filter((name) => new RegExp(`^${pattern.join('.*')}$`).test(name))
+      : [];
+    if (matching.length === 0)
+      throw new UsageError(
+        `--trace: there is no ${part === '' ? 'empty name' : part}; known are ${known.join(', ')}, and patterns such as cpu.*`,
+      );
+    for (const name of matching) chosen.add(name);
+  }
+  return known.filter((name) => chosen.has(name));
+}
+
 /** Reads the arguments after `euroos run`. Returns null for --help. Throws UsageError. */
 export function parseRunOptions(args: readonly string[]): RunOptions | null {
   const dashes = args.indexOf('--');
@@ -130,6 +159,8 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
   const user = values.user ?? 'user';
   if (user !== 'user' && user !== 'root')
     throw new UsageError(`--user ${user}: there is no such user; known are user, root`);
+  if (values['trace-file'] !== undefined && values.trace === undefined)
+    throw new UsageError('--trace-file: needs --trace LIST');
   const workingDirectory = values.cwd ?? null;
   if (workingDirectory !== null && !workingDirectory.startsWith('/'))
     throw new UsageError(`--cwd ${workingDirectory}: must be an absolute guest path`);
@@ -152,6 +183,8 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
     timeLimitSeconds:
       values['time-limit'] === undefined ? null : parseWholeNumber('--time-limit', values['time-limit'], 1, 1_000_000),
     stats: values.stats === undefined ? null : path.resolve(values.stats),
+    trace: values.trace === undefined ? [] : parseTrace(values.trace),
+    traceFile: values['trace-file'] === undefined ? null : path.resolve(values['trace-file']),
   };
 }
 
@@ -177,6 +210,8 @@ function parseValues(args: readonly string[]) {
       seed: { type: 'string' },
       'time-limit': { type: 'string' },
       stats: { type: 'string' },
+      trace: { type: 'string' },
+      'trace-file': { type: 'string' },
       help: { type: 'boolean' },
     },
   }).values;

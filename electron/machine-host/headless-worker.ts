@@ -8,6 +8,7 @@ import { builtinNames } from '../../os-core/shell/builtins/names.ts';
 import { DiskImage, ThrowAwayDisk } from '../backends/disk-image.ts';
 import { hostCrypto, hostEntropy, seededEntropy } from '../backends/host-crypto.ts';
 import { ownerSeed, publicKeyOfSeed } from '../backends/owner-key.ts';
+import { TraceLog } from '../backends/trace-log.ts';
 import { ByteRing } from '../protocol/byte-ring.ts';
 import {
   ControlWord,
@@ -155,6 +156,10 @@ function run(): HeadlessEnd {
   });
   if (network.wakeDescriptor >= 0) parentPort?.postMessage({ kind: 'wake', descriptor: network.wakeDescriptor });
   const report = new ReportPort();
+  const trace =
+    data.trace.length === 0
+      ? null
+      : new TraceLog(data.trace, data.traceFile, () => session?.kernel.scheduler.current?.process.id ?? 0);
   try {
     session = new Session({
       configuration: {
@@ -176,6 +181,7 @@ function run(): HeadlessEnd {
         network: network.backend,
         consoles: makeConsoles(report),
         display: null,
+        ...(trace === null ? {} : { trace }),
       },
       osCore: files.osCore,
       systemKeys: files.systemKeys,
@@ -187,11 +193,12 @@ function run(): HeadlessEnd {
       () => {
         if (Atomics.load(control, ControlWord.stop) !== StopReason.none) session?.stop();
       },
-      () => {},
+      () => trace?.flush(),
     );
     return conclude(session, end, report.text, Atomics.load(control, ControlWord.stop));
   } finally {
     network.close();
+    trace?.close();
     if (disk instanceof DiskImage) {
       disk.flush();
       disk.close();

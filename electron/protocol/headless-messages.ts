@@ -53,6 +53,9 @@ export interface HeadlessWorkerData {
   readonly seed: number | null;
   /** File for the figures of the run; null = nobody asks. */
   readonly stats: string | null;
+  /** Names of what is watched, and the file that it goes to; null = stderr. */
+  readonly trace: readonly string[];
+  readonly traceFile: string | null;
 }
 
 export type HeadlessOutcome = 'exit' | 'signal' | 'time-limit' | 'stopped' | 'panic' | 'failed';

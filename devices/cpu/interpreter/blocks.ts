@@ -78,6 +78,9 @@ class CodePage {
   /** Headers of threaded code. */
   readonly threaded = new Map<number, number>();
   readonly generation: number;
+  get size(): number {
+    return this.blocks.size + this.singles.size + this.threaded.size;
+  }
   constructor(generation: number) {
     this.generation = generation;
   }
@@ -158,6 +161,7 @@ export class BlockCache {
     if (known !== undefined) return known;
     if (threaded.isFull) this.drop(-1);
     const header = threaded.write(physical, ripLow, ripHigh);
+    if (header !== 0) this.core.trace?.block('threaded', ripLow, ripHigh, threaded.count(header), page);
     this.own(page).threaded.set(address, header);
     return header;
   }
@@ -166,6 +170,7 @@ export class BlockCache {
   drop(page: number): void {
     const memory = this.core.memory;
     this.onDrop(page);
+    this.core.trace?.blocksDropped(page, page < 0 ? this.pages.size : (this.pages.get(page)?.size ?? 0));
     if (page < 0) {
       for (const number of this.pages.keys()) memory.holdsCode[number] = 0;
       this.pages.clear();
@@ -242,6 +247,7 @@ export class BlockCache {
     (single ? target.singles : target.blocks).set(address, block);
     if (block.secondPage >= 0) this.own(block.secondPage);
     this.instructions += block.code.length;
+    if (!single) this.core.trace?.block('decoded', ripLow, ripHigh, block.code.length, page);
     return block;
   }
 
@@ -270,9 +276,11 @@ export class BlockCache {
         bytes.set(core.ram.subarray(from, from + MAXIMUM_LENGTH), available);
         const whole = decode(bytes, 0, available + MAXIMUM_LENGTH, low, ripHigh);
         if (whole === NEED_MORE) throw new Error('cpu: decoder wants more than 15 bytes');
+        core.trace?.watch(whole, bytes.subarray(0, whole.length));
         return new Block(ripLow, ripHigh, [whole], page, second);
       }
       instruction.index = code.length;
+      core.trace?.watch(instruction, core.ram.subarray(at, at + instruction.length));
       code.push(instruction);
       if (instruction.row.endsBlock === true) break;
       at += instruction.length;

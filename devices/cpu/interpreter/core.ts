@@ -35,6 +35,7 @@ import {
   TLB_HITS,
   WIDE,
 } from '../state-layout.ts';
+import type { CpuTrace } from '../trace.ts';
 import type { Block } from './blocks.ts';
 
 /** What lies outside RAM. */
@@ -124,6 +125,8 @@ export class CpuCore {
   onCodeChange: () => void = () => {};
   /** A code page was written: its blocks must go (-1: all blocks). Set by the owner of the blocks. */
   onCodeWrite: (page: number) => void = () => {};
+  /** Told what happens, if somebody watches. */
+  trace: CpuTrace | null = null;
   private unit: ExtendedUnit | null = null;
   private unitWishes = 0;
   readonly statistics: CpuStatistics = { tlbHits: 0, tlbMisses: 0, pageFaults: 0, interrupts: 0, systemCalls: 0 };
@@ -268,6 +271,7 @@ export class CpuCore {
     mmu.misses++;
     if (!user) mmu.accessFlag = (this.words[FLAGS] & 0x40000) !== 0;
     const physical = mmu.walk(low, high, user ? access | Access.user : access);
+    this.trace?.translation(low, high, access, physical);
     if (physical < 0) {
       this.words[CR2] = low;
       this.words[CR2 + 1] = high;

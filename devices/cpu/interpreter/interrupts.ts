@@ -62,6 +62,7 @@ export function deliver(core: CpuCore, vector: number, errorCode: number, source
   let currentSource = source;
   // Each pass delivers something graver; the third fault in a row ends in shutdown.
   for (let attempt = 0; attempt < 4; attempt++) {
+    if (currentSource !== Source.external) core.trace?.exception(currentVector, currentCode);
     try {
       deliverOnce(core, currentVector, currentCode, currentSource);
       core.faultVector = currentVector;
@@ -288,6 +289,7 @@ export function systemCall(core: CpuCore, i: Instruction): void {
   const w = core.words;
   const fromUser = w[PRIVILEGE] === 3;
   if ((w[EFER] & EFER_SCE) === 0) core.raiseInvalidOpcode();
+  core.trace?.systemCall();
   const flags = getFlags(core);
   w[RCX_WORD] = i.nextLow;
   w[RCX_WORD + 1] = i.nextHigh;
@@ -331,4 +333,5 @@ export function systemReturn(core: CpuCore, wide: boolean): void {
   core.selectors[SS] = (base + 8) | 3;
   core.setPrivilege(3);
   core.blockEnd = 0;
+  core.trace?.systemReturn();
 }

@@ -129,6 +129,9 @@ interface Compilation {
   readonly entry: Block;
   readonly pages: CodePage[];
   readonly region: CompiledRegion;
+  readonly instructions: number;
+  /** Host time that went into it so far. */
+  readonly millis: number;
 }
 
 const importsWithUnit: readonly ImportedFunction[] = [...regionImports, ...unitImports];
@@ -283,6 +286,7 @@ export class Jit {
         entry.count = 1;
         continue;
       }
+      const started = this.stopwatch?.() ?? 0;
       const compiled = compileRegion(region, {
         hostArea: this.core.memory.sizeBytes,
         ungrouped: this.ungrouped,
@@ -290,7 +294,8 @@ export class Jit {
         learns: entry.recompilations < MAXIMUM_RECOMPILATIONS,
         allocateTable: (targets) => this.tables.allocate(targets),
       });
-      compilations.push({ entry, pages, region: compiled });
+      const millis = (this.stopwatch?.() ?? 0) - started;
+      compilations.push({ entry, pages, region: compiled, instructions: region.instructions, millis });
     }
     if (compilations.length > 0) this.instantiate(compilations);
   }
@@ -299,7 +304,7 @@ export class Jit {
   private recompile(code: CompiledCode): void {
     if (code.entry.compiled !== code) return;
     code.entry.recompilations++;
-    this.retire(code);
+    this.retire(code, 'to be compiled anew');
     this.core.invalidateFetches();
     this.request(code.entry);
   }
@@ -323,7 +328,7 @@ export class Jit {
       for (const source of region.sources)
         if (entries.has(source) && source.compiled !== null) {
           source.recompilations++;
-          this.retire(source.compiled);
+          this.retire(source.compiled, 'joined with another');
           source.count = 1;
         }
     this.core.invalidateFetches();
@@ -351,6 +356,7 @@ export class Jit {
   private instantiate(compilations: readonly Compilation[]): void {
     const { memory } = this.core;
     const usesX87 = compilations.some(({ region }) => region.usesX87);
+    const started = this.stopwatch?.() ?? 0;
     const bytes = encodeModule({
       memoryPages: (memory.sizeBytes + HOST_AREA_BYTES) / MEMORY_PAGE_BYTES,
       tableSize: 0,
@@ -374,7 +380,8 @@ export class Jit {
     const { exports } = new WebAssembly.Instance(module, {
       env: usesX87 ? { ...this.environment, ...this.core.extendedUnit } : this.environment,
     });
-    compilations.forEach(({ entry, pages, region }, n) => {
+    const share = ((this.stopwatch?.() ?? 0) - started) / compilations.length;
+    compilations.forEach(({ entry, pages, region, instructions, millis }, n) => {
       const number = this.freeNumbers.pop() ?? this.functions.length;
       const code = new CompiledCode(entry, number, pages, region);
       this.functions[number] = code;
@@ -389,6 +396,8 @@ export class Jit {
       this.statistics.liveCodeBytes += code.byteLength;
       this.statistics.regions++;
       this.statistics.codeBytes += code.byteLength;
+      const { byteLength: codeBytes } = code;
+      this.core.trace?.regionCompiled({ entry, instructions, pages: pages.length, codeBytes, millis: millis + share });
     });
   }
 
@@ -397,7 +406,7 @@ export class Jit {
   /** The code of a physical page has changed (-1: of all pages). */
   private drop(page: number): void {
     if (page < 0) {
-      for (const code of this.functions) if (code !== undefined) this.release(code);
+      for (const code of this.functions) if (code !== undefined) this.release(code, 'evicted');
       this.byPage.clear();
       this.functions.length = 0;
       this.freeNumbers = [];
@@ -411,16 +420,17 @@ export class Jit {
     const regions = this.byPage.get(page);
     if (regions === undefined) return;
     this.byPage.delete(page);
-    for (const code of regions) this.retire(code);
+    for (const code of regions) this.retire(code, 'invalidated');
   }
 
-  private retire(code: CompiledCode): void {
-    this.release(code);
+  private retire(code: CompiledCode, reason: string): void {
+    this.release(code, reason);
     this.functions[code.number] = undefined;
     this.freeNumbers.push(code.number);
   }
 
-  private release(code: CompiledCode): void {
+  private release(code: CompiledCode, reason: string): void {
+    this.core.trace?.regionDropped(code.entry, reason);
     if (code.entry.compiled === code) code.entry.compiled = null;
     this.dispatcher.remove(code.number);
     this.statistics.liveRegions--;

@@ -191,6 +191,10 @@ export class ThreadedCode {
     }
   }
 
+  /** Instructions of a block. */
+  count(header: number): number {
+    return this.core.memory.view.getInt32(header + HEADER_COUNT, true);
+  }
   /** How often a block ran; the count can be set. */
   runs(header: number): number {
     return this.core.memory.view.getInt32(header + HEADER_RUNS, true);
