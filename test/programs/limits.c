@@ -155,8 +155,9 @@ static void processes(void) {
   printf("with room: %d\n", pid > 0 && waitpid(pid, NULL, 0) == pid);
 }
 
+/** Not with `received`: an addition that a handler's comes between would take that back. */
 static void computing(void) {
-  for (;;) received += 0;
+  for (volatile int busy = 0;;) busy++;
 }
 static void cpuHard(void) {
   signal(SIGXCPU, SIG_IGN);
