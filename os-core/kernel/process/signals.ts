@@ -63,15 +63,23 @@ export function sendSignal(kernel: Kernel, process: Process, information: Signal
   const set = target === undefined ? process.signals.pending : target.signals.pending;
   if (!set.add(information)) return false;
   process.signals.arrivals.wakeAll();
-  const bit = bitOfSignal(number);
-  const takers: Task[] = [];
-  for (const task of target === undefined ? process.tasks : [target]) {
-    updateActionable(task);
-    if (task.signals.actionable || (task.signals.awaited & bit) !== 0n) takers.push(task);
-  }
-  // One thread is enough; one that is awake will take it on its way back to the program.
-  if (!takers.some((task) => task.state === TaskState.runnable)) takers[0]?.wake();
+  for (const task of process.tasks) updateActionable(task);
+  wakeTakers(target === undefined ? [...process.tasks] : [target], bitOfSignal(number));
   return true;
+}
+
+/** Signals have come, or one thread will not take them after all: for each that no thread which is awake will take, one is woken. */
+function wakeTakers(tasks: readonly Task[], signals: bigint): void {
+  let left = signals;
+  const takes = (task: Task): bigint => left & (~task.signals.blocked | task.signals.awaited);
+  // Who is awake takes them on its way back to the program.
+  for (const task of tasks) if (task.state === TaskState.runnable) left &= ~takes(task);
+  for (const task of tasks) {
+    const taken = takes(task);
+    if (taken === 0n || task.state !== TaskState.sleeping) continue;
+    left &= ~taken;
+    task.wake();
+  }
 }
 
 /** Takes a waiting signal of a set, blocked or not (sigwaitinfo, signalfd): the thread's own first. */
@@ -105,8 +113,13 @@ export function maySignal(sender: Process, target: Process, number: number): boo
 
 /** Blocks and unblocks; SIGKILL and SIGSTOP stay deliverable. */
 export function setBlocked(task: Task, mask: bigint): void {
-  task.signals.blocked = mask & ~unblockableSignals;
+  const { signals, process } = task;
+  const before = signals.blocked;
+  signals.blocked = mask & ~unblockableSignals;
   updateActionable(task);
+  // Others may have stayed asleep because this thread was to take what it blocks now.
+  const passedOn = process.signals.pending.mask & signals.blocked & ~before;
+  if (passedOn !== 0n) wakeTakers([...process.tasks], passedOn);
 }
 
 /** A fault of the program's own: forced even if blocked or ignored (then the default action is taken). What would be a core dump's summary is logged. */
