@@ -281,7 +281,7 @@ export class Accesses extends Exits {
     return { host: group.host, offset: displacement - group.low };
   }
 
-  protected tableOf(group: AccessGroup): number {
+  protected tableOf(group: { readonly write: boolean }): number {
     return this.hostArea + (group.write ? TLB_WRITE_OFFSET : TLB_READ_OFFSET);
   }
   private lookUp(group: AccessGroup, displacement: number, size: number, push: () => void): void {
@@ -334,6 +334,38 @@ export class Accesses extends Exits {
     code.i32(COMPILED_INDEX_MASK);
     code.op(Op.i32And);
   }
+  /** An address on the stack becomes its offset in its page, or a larger number if the TLB does not know the page. */
+  private pushOffsetInPage(address: number, entry: number, table: number): void {
+    const { code } = this;
+    code.tee(address);
+    code.get(address);
+    this.toEntryOffset();
+    code.tee(entry);
+    code.memory(Op.i64Load, table);
+    code.op(Op.i64Sub);
+  }
+  /** Looks up [register] alone, and branches to `depth` unless the TLB knows its page. In locals: where it lies, its offset in the page. */
+  lookUpOrBranch(register: number, write: boolean, depth: number): { readonly host: number; readonly offset: number } {
+    const { code } = this;
+    const address = this.temporary(I64);
+    const entry = this.temporary(I32);
+    const offset = this.temporary(I32);
+    const table = this.tableOf({ write });
+    this.getGeneral(register);
+    this.pushOffsetInPage(address, entry, table);
+    code.tee(address);
+    code.i64(PAGE_BYTES - 1);
+    code.op(Op.i64GtU);
+    code.brIf(depth);
+    code.get(address);
+    code.op(Op.i32WrapI64);
+    code.tee(offset);
+    code.get(entry);
+    code.memory(Op.i32Load, table + TLB_PHYSICAL);
+    code.op(Op.i32Add);
+    code.set(entry);
+    return { host: entry, offset };
+  }
   /** Looks an address up in the TLB; pushes where it lies. */
   private translate(group: AccessGroup, shared: boolean, push: () => void): void {
     const { code } = this;
@@ -342,14 +374,9 @@ export class Accesses extends Exits {
     const table = this.tableOf(group);
     this.exitBegin(shared);
     push();
+    this.pushOffsetInPage(address, entry, table);
     code.tee(address);
-    code.get(address);
-    this.toEntryOffset();
-    code.tee(entry);
-    code.memory(Op.i64Load, table);
-    // Offset in the page: the last byte has to lie in it too.
-    code.op(Op.i64Sub);
-    code.tee(address);
+    // The last byte has to lie in the page too.
     code.i64(PAGE_BYTES - (group.high - group.low));
     code.op(Op.i64GtU);
     // In the first pass it is not known yet which access of a group comes first.

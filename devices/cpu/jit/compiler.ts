@@ -23,6 +23,7 @@ import { moveStack, pushJumpCondition, pushNotCanonical, pushReturnAddress } fro
 import { moveEmitters } from './emit-moves.ts';
 import { multiplyEmitters } from './emit-multiply.ts';
 import { shiftEmitters } from './emit-shifts.ts';
+import { emitRepeated, emitStringOnce, repeatsInline } from './emit-strings.ts';
 import { vectorIntegerEmitters } from './emit-vector-integer.ts';
 import { vectorMoveEmitters } from './emit-vector-moves.ts';
 import { vectorShuffleEmitters } from './emit-vector-shuffles.ts';
@@ -435,7 +436,9 @@ class RegionCompiler {
       return;
     }
     if (block.ending === Ending.counting) {
-      t.callInterpreter(i, true);
+      const byHandler = (): void => t.callInterpreter(i, true);
+      if (repeatsInline(i)) emitRepeated(t, i, byHandler);
+      else if (!emitStringOnce(t, i)) byHandler();
       if (planning) return;
       t.endBlock();
       t.fixFlags();

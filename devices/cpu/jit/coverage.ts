@@ -7,6 +7,7 @@ import '../interpreter/all.ts';
 import { selectorFor } from '../interpreter/registry.ts';
 import type { InstructionRow } from '../table/row.ts';
 import { emitsItself } from './compiler.ts';
+import { isStringOnce } from './emit-strings.ts';
 import { Ending, endingOf, isSetting } from './region.ts';
 
 /** How an instruction is executed where the code around it is compiled. */
@@ -58,7 +59,7 @@ function executionOf(i: Instruction): Execution {
     case Ending.leave:
       return Execution.left;
     case Ending.counting:
-      return Execution.called;
+      return isStringOnce(i) ? Execution.compiled : Execution.called;
     case Ending.fallThrough:
       return emitsItself(i) ? Execution.compiled : Execution.called;
     default:

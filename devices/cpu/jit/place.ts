@@ -12,6 +12,8 @@ export const RCX = 1;
 export const RDX = 2;
 export const RSP = 4;
 export const RBP = 5;
+export const RSI = 6;
+export const RDI = 7;
 
 /** All the arithmetic bits of FLAGS. */
 export const ARITHMETIC_BITS = 0x8d5;

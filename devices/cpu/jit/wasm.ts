@@ -303,6 +303,17 @@ export class Code {
     this.op(0xfc);
     this.unsigned(opcode);
   }
+  /** Pops where to, where from (which may overlap), bytes. */
+  memoryCopy(): void {
+    this.truncate(10);
+    this.op(0);
+    this.op(0);
+  }
+  /** Pops where to, the byte, bytes. */
+  memoryFill(): void {
+    this.truncate(11);
+    this.op(0);
+  }
   br(depth: number): void {
     this.op(Op.br);
     this.unsigned(depth);

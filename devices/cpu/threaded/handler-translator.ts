@@ -181,6 +181,11 @@ export class HandlerTranslator extends Translator {
     this.code.get(RECORD);
     this.code.memory(Op.i64Load, field);
   }
+  /** Pushes 4 bytes of the record. */
+  pushRecordWord(field: number): void {
+    this.code.get(RECORD);
+    this.code.memory(Op.i32Load, field);
+  }
   /** Stores an i64 local into the record at `field` plus what `pushOffset` pushes. */
   storeRecordPair(field: number, pushOffset: () => void, local: number): void {
     this.code.get(RECORD);

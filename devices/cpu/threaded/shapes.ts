@@ -9,16 +9,17 @@ import { type Handler, Instruction } from '../decode/instruction.ts';
 import { emitters } from '../jit/compiler.ts';
 import { regionImports } from '../jit/dispatcher.ts';
 import { moveStack, pushJumpCondition, pushNotCanonical, pushReturnAddress } from '../jit/emit-jumps.ts';
+import { emitRepeated, emitStringOnce, repeatsInline } from '../jit/emit-strings.ts';
 import { x87Emitters } from '../jit/emit-x87.ts';
 import { KIND_DYNAMIC } from '../jit/flag-kinds.ts';
-import { MAXIMUM_HANDLERS } from '../jit/layout.ts';
+import { JIT_LEFT, MAXIMUM_HANDLERS, THREADED_COUNT } from '../jit/layout.ts';
 import { RSP } from '../jit/place.ts';
 import { Ending, endingOf } from '../jit/region.ts';
-import { encodeModule, type FunctionBody, I32, I64, MEMORY_PAGE_BYTES, Op } from '../jit/wasm.ts';
+import { encodeModule, type FunctionBody, I32, I64, MEMORY_PAGE_BYTES, NO_RESULT, Op } from '../jit/wasm.ts';
 import { FS_BASE, GS_BASE, RIP_LOW, ZERO } from '../state-layout.ts';
 import type { InstructionRow } from '../table/row.ts';
 import { HandlerTranslator, NOT_DONE, SLOT_BASE, SLOT_INDEX, SLOT_REG, SLOT_RM } from './handler-translator.ts';
-import { RECORD_DISPLACEMENT, RECORD_IMMEDIATE, RECORD_TARGETS, TARGETS } from './layout.ts';
+import { RECORD_DISPLACEMENT, RECORD_IMMEDIATE, RECORD_RIP, RECORD_TARGETS, TARGETS } from './layout.ts';
 
 export interface Shape {
   /** Number of the handler; 0 = the interpreter executes it. */
@@ -48,7 +49,9 @@ const immediateIsValue = new Set(
   'add or adc sbb and sub xor cmp test mov imul3 push ret jcc jmp call loop loope loopne jrcxz'.split(' '),
 );
 /** Registers of these operands have other places than the record can name. */
-const isForeign = (form: string): boolean => 'PQNSCDXY'.includes(form[0]) || form.startsWith('ST');
+const isForeign = (form: string): boolean =>
+  ('PQNSCDXY'.includes(form[0]) && !stringForms.has(form)) || form.startsWith('ST');
+const stringForms = new Set(['Xb', 'Xv', 'Yb', 'Yv']);
 
 /** What is asked of a row, found once. */
 class RowShapes {
@@ -58,6 +61,7 @@ class RowShapes {
   readonly byteReg: boolean;
   readonly byteRm: boolean;
   readonly immediateInShape: boolean;
+  readonly isString: boolean;
   /** What the handler does depends on what is known of the flags. */
   readonly looksAtFlags: boolean;
 
@@ -70,8 +74,9 @@ class RowShapes {
       !Object.hasOwn(x87Emitters, row.operation) &&
       !row.operands.some(isForeign) &&
       (!this.immediateInShape || immediate === 'Ib');
+    this.isString = row.operands.some((form) => stringForms.has(form));
     this.looksAtFlags =
-      row.flagsRead !== undefined ||
+      (row.flagsRead !== undefined && row.flagsRead !== 'd') ||
       (row.flagsWritten !== undefined &&
         (row.operands.includes('CL') ||
           [...'cpazso'].some((flag) => !`${row.flagsWritten}${row.flagsUndefined ?? ''}`.includes(flag)) ||
@@ -180,7 +185,8 @@ export class ShapeLibrary {
       (i.rexW ? 0x800 : 0) |
       (literalRm ? 0x1000 : 0) |
       (row.looksAtFlags ? (kind + 1) << 13 : 0) |
-      (row.immediateInShape ? (i.immediateLow & 0xff) << 20 : 0);
+      (row.immediateInShape ? (i.immediateLow & 0xff) << 20 : 0) |
+      (row.isString && i.repeat !== 0 ? 0x1000_0000 : 0);
     let shape = row.shapes.get(key);
     if (shape === undefined) {
       shape = this.translate(row, i, literalRm, row.looksAtFlags ? kind : KIND_DYNAMIC);
@@ -194,8 +200,10 @@ export class ShapeLibrary {
     const i = symbolic(row, like, literalRm);
     const t = new HandlerTranslator(this.hostArea, kind);
     const ending = endingOf(like);
-    if (ending === Ending.leave || ending === Ending.counting) return interpreted;
-    if (ending !== Ending.fallThrough) emitJump(t, ending, i);
+    if (ending === Ending.leave) return interpreted;
+    if (ending === Ending.counting) {
+      if (!emitString(t, i)) return interpreted;
+    } else if (ending !== Ending.fallThrough) emitJump(t, ending, i);
     else if (emitters.get(i.row.operation)?.(t, i) !== true) return interpreted;
     this.pending.push(t.finish());
     return {
@@ -220,6 +228,7 @@ function symbolic(row: RowShapes, like: Instruction, literalRm: boolean): Instru
   i.parameter = like.parameter;
   i.width = like.width;
   i.rexW = like.rexW;
+  i.repeat = like.repeat;
   i.address32 = like.address32;
   i.memory = like.memory;
   i.reg = isSameRegister(row, like) ? SLOT_RM : SLOT_REG;
@@ -235,6 +244,53 @@ function symbolic(row: RowShapes, like: Instruction, literalRm: boolean): Instru
     i.immediateHigh = like.immediateHigh;
   }
   return i;
+}
+
+/** MOVS, STOS, LODS at the end of a block; false if the interpreter has to execute it. */
+function emitString(t: HandlerTranslator, i: Instruction): boolean {
+  const { code } = t;
+  if (i.repeat === 0) {
+    if (!emitStringOnce(t, i)) return false;
+  } else {
+    if (!repeatsInline(i)) return false;
+    const before = t.temporary(I32);
+    const storeCount = (): void => {
+      t.storeWord(THREADED_COUNT, () => {
+        t.pushWord(THREADED_COUNT);
+        code.get(before);
+        code.op(Op.i32Add);
+        code.get(t.left);
+        code.op(Op.i32Sub);
+      });
+      t.storeWord(JIT_LEFT, () => code.get(t.left));
+    };
+    t.loadWord(code, JIT_LEFT, t.left);
+    code.get(t.left);
+    code.set(before);
+    emitRepeated(t, i, () => {
+      // The interpreter goes on, unless all instructions of the run are used up: then RIP stays here.
+      code.get(t.left);
+      code.i32(0);
+      code.op(Op.i32LtS);
+      code.op(Op.if);
+      code.op(NO_RESULT);
+      code.i32(0);
+      code.set(t.left);
+      storeCount();
+      t.storeWord(RIP_LOW, () => t.pushRecordWord(RECORD_RIP));
+      code.i32(0);
+      code.br(t.leaveDepth + 1);
+      code.op(Op.end);
+      storeCount();
+      code.i32(NOT_DONE);
+      code.br(t.leaveDepth);
+    });
+    storeCount();
+  }
+  code.i32(0);
+  t.pushRecordPair(RECORD_DISPLACEMENT);
+  t.storePushedPair(RIP_LOW);
+  return true;
 }
 
 /** Everything that changes RIP: the new one is stored last. */

@@ -87,6 +87,51 @@ test('M18: AH to BH beside the registers with the same numbers', () => {
       }
 });
 
+/** L: LEA RSI,[R14+from]; LEA RDI,[R14+to]; MOV ECX,count; ADD BYTE [RSI],5; the instruction; JMP L. */
+function stringLoop(from: number, to: number, count: number, instruction: readonly number[]): Uint8Array {
+  const word = (value: number): number[] => [value & 0xff, value >> 8, 0, 0];
+  const addresses = [0x49, 0x8d, 0xb6, ...word(from), 0x49, 0x8d, 0xbe, ...word(to)];
+  const body = [...addresses, 0xb9, ...word(count), 0x80, 0x06, 5, ...instruction];
+  return Uint8Array.from([...body, 0xeb, -(body.length + 2) & 0xff]);
+}
+
+test.each([0, 2, Number.POSITIVE_INFINITY])(
+  'M18: REP MOVS and REP STOS of all widths: apart, overlapping, over pages, backward, into a fault; compiled after %s runs',
+  (threshold) => {
+    const interpreter = { guest: new Guest('interpreter') };
+    const compiler = { guest: new Guest('jit', threshold) };
+    const operations = [[0xa4], [0x66, 0xa5], [0xa5], [0x48, 0xa5], [0xaa], [0x66, 0xab], [0xab], [0x48, 0xab]];
+    const places = [
+      [0x100, 0x800, 100],
+      [0x100, 0x101, 64],
+      [0x100, 0x108, 64],
+      [0x103, 0x133, 90],
+      [0x130, 0x103, 90],
+      [0x200, 0x200, 50],
+      [0x100, 0xf83, 150],
+      [0xf9d, 0x303, 150],
+      [0x100, 0x300, 0],
+      [0x100, 0x300, 1],
+      // The page after the second is not mapped.
+      [0x100, 0x1f43, 300],
+      [0x1f43, 0x100, 300],
+    ];
+    for (const operation of operations)
+      for (const [from, to, count] of places)
+        for (const before of [[0xfc], [0xfc, 0x31, 0xc0], [0xfd], [0xfc, 0x67]]) {
+          // CLD; RAX = 0, so that all bytes are equal; STD; 32-bit addresses. REP comes before REX.
+          const repeated = [...before, 0xf3, ...operation];
+          for (const instruction of [repeated, [...before, ...operation]]) {
+            const program = { code: stringLoop(from, to, count, instruction), blocks: [CODE_ADDRESS] };
+            const options = { seed: from + to + count, instructions: 3000, piece: 700, program };
+            expect(compareEngines(interpreter, compiler, options), `${from} ${to} ${count} ${instruction}`).toBe(null);
+          }
+        }
+    expect(compiler.guest.cpu.compilerStatistics.refused).toBe(0);
+  },
+  120_000,
+);
+
 test.each([1, Number.POSITIVE_INFINITY])(
   'M18: bytes that are no program do the same on both, and never more than fault, compiled after %s runs',
   (threshold) => {
