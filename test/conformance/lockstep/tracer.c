@@ -230,8 +230,9 @@ static void zap(uint64_t start, uint64_t length) {
   for (size_t n = 0; n < table_size; n++)
     if (table[n].bytes != NULL && table[n].address >= start && table[n].address < until) memset(table[n].bytes, 0, PAGE);
 }
-/* What a new mapping holds. */
-static void put_contents(uint64_t start, uint64_t until) {
+/* What a new mapping holds; its length need not be that of whole pages. */
+static void put_contents(uint64_t start, uint64_t length) {
+  const uint64_t until = start + (length + PAGE - 1) / PAGE * PAGE;
   for (size_t n = 0; n < region_count; n++) {
     struct region part = regions[n];
     if (part.start < start) part.start = start;
@@ -366,7 +367,7 @@ static void system_call(void) {
     if (mapping && done) zap(registers.rax, number == SYS_mmap ? before.rsi : before.rdx);
     read_maps();
     put_maps();
-    if (mapping && done) put_contents(registers.rax, registers.rax + (number == SYS_mmap ? before.rsi : before.rdx));
+    if (mapping && done) put_contents(registers.rax, number == SYS_mmap ? before.rsi : before.rdx);
   }
   compare_memory(PAGE_IS);
   put_state(ADOPT, 0);
