@@ -19,7 +19,8 @@ import {
   type WindowRange,
 } from './layout.ts';
 
-const names = [
+/** General registers in the order of their encoding. */
+export const registerNames = [
   'rax',
   'rcx',
   'rdx',
@@ -65,7 +66,7 @@ function differences(silicon: Outcome, ours: Outcome): string[] {
   check('rip', silicon.rip, ours.rip);
   check('cr2', silicon.cr2, ours.cr2);
   check('error code', silicon.error, ours.error, 4);
-  for (let n = 0; n < 16; n++) check(names[n], silicon.general(n), ours.general(n));
+  for (let n = 0; n < 16; n++) check(registerNames[n], silicon.general(n), ours.general(n));
   check('flags', silicon.flags, ours.flags, 3);
   const { fx } = OutcomeOffset;
   check('fcw', silicon.controlWord, ours.controlWord, 4);
@@ -97,7 +98,7 @@ const nothing: Comparison = { lines: [], exempted: [] };
  * differ.
  */
 export function compareOutcomes(
-  snippet: Snippet,
+  snippet: Pick<Snippet, 'rows' | 'undefinedFlags'>,
   maker: Maker,
   siliconBytes: Uint8Array,
   oursBytes: Uint8Array,
@@ -163,7 +164,7 @@ export function describeDifference(
     ...lines.map((line) => `  ${line}`),
     `  in: fcw ${hex(view.getUint16(fx, true), 4)} fsw ${hex(view.getUint16(fx + 2, true), 4)} tags ${hex(view.getUint8(fx + 4), 2)} mxcsr ${hex(view.getUint32(fx + FxOffset.mxcsr, true), 4)} flags ${hex(view.getUint32(VectorOffset.flags, true), 3)}`,
   ];
-  const general = (n: number): string => `${names[n]} ${hex(view.getBigUint64(n * 8, true))}`;
+  const general = (n: number): string => `${registerNames[n]} ${hex(view.getBigUint64(n * 8, true))}`;
   const xmm = (n: number): string => {
     const from = fx + FxOffset.xmm + n * 16;
     return `xmm${n} ${hex(view.getBigUint64(from + 8, true))}${hex(view.getBigUint64(from, true))}`;

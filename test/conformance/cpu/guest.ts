@@ -25,9 +25,11 @@ import {
 
 const MEMORY_BYTES = 4 * 1024 * 1024;
 const STACK_TOP = 0xa000;
+/** PML4 of the first address space. */
+export const PAGE_TABLES = 0x1000;
 /** IRET frame: RIP, CS, RFLAGS, RSP, SS. A fault pushes the same, and its error code below. */
-const FRAME = STACK_TOP - 40;
-const FX_AREA = 0xb000;
+export const FRAME = STACK_TOP - 40;
+export const FX_AREA = 0xb000;
 const CODE_PHYSICAL = 0x10000;
 const DATA_PHYSICAL = 0x20000;
 const DATA_BYTES = 8192;
@@ -47,11 +49,55 @@ const withErrorCode = (vector: number): boolean => (vector >= 10 && vector <= 14
 export const engines = ['interpreter', 'threaded', 'jit'] as const;
 export type Engine = (typeof engines)[number];
 
-function buildCpu(memory: PhysicalMemory, engine: Engine, compileThreshold: number): VirtualCpu {
+export function buildCpu(memory: PhysicalMemory, engine: Engine, compileThreshold: number): VirtualCpu {
   const bus = { portRead: () => 0xffffffff, portWrite: () => {}, mmioRead: () => 0xffffffff, mmioWrite: () => {} };
   if (engine === 'threaded')
     return createCpu({ memory, bus, engine: 'jit', compileThreshold: Number.POSITIVE_INFINITY });
   return createCpu({ memory, bus, engine, compileThreshold });
+}
+
+/** Writes descriptor tables, TSS and the first 2 MiB of page tables, and sets the registers that ring 3 needs. */
+export function enterLongMode(memory: PhysicalMemory, cpu: VirtualCpu): void {
+  // The first 2 MiB for ring 0 only.
+  memory.write64(PAGE_TABLES, 0x2007n);
+  memory.write64(0x2000, 0x3007n);
+  memory.write64(0x3000, 0x83n);
+  // Null, ring-0 code, ring-0 data, ring-3 data, ring-3 code, TSS (two entries).
+  const descriptors = [
+    0n,
+    0xaf9b000000ffffn,
+    0xcf93000000ffffn,
+    0xcff3000000ffffn,
+    0xaffb000000ffffn,
+    0x0000_8900_8000_0067n,
+    0n,
+  ];
+  descriptors.forEach((value, n) => memory.write64(0x6000 + n * 8, value));
+  memory.write64(0x8004, BigInt(STACK_TOP));
+  for (let vector = 0; vector < 256; vector++) {
+    // 64-bit interrupt gate, DPL 3, selector 8, offset 0xc000: nothing runs there, run() returns first.
+    memory.write64(0x7000 + vector * 16, 0x0000_ee00_0008_c000n);
+    memory.write64(0x7008 + vector * 16, 0n);
+  }
+  memory.write64(FRAME + 8, USER_CODE);
+  memory.write64(FRAME + 32, USER_DATA);
+  cpu.writeMsr(Msr.efer, 0xd01n);
+  cpu.writeControl(3, 0x1000n);
+  cpu.writeControl(4, 0x620n);
+  cpu.writeControl(0, 0x80010033n);
+  cpu.loadGlobalDescriptorTable(0x6000n, 0x37);
+  cpu.loadInterruptDescriptorTable(0x7000n, 0xfff);
+  cpu.loadSegments(8, 16);
+  cpu.loadTaskRegister(0x28);
+}
+
+/** IRET to ring 3. */
+export function enterRing3(memory: PhysicalMemory, cpu: VirtualCpu, rip: bigint, flags: bigint): void {
+  memory.write64(FRAME, rip);
+  memory.write64(FRAME + 16, flags);
+  memory.write64(FRAME + 24, cpu.readRegister(4));
+  cpu.writeRegister(4, BigInt(FRAME));
+  if (cpu.interruptReturn() !== TrapKind.budget) throw new Error('oracle: IRET into ring 3 failed');
 }
 
 export class Guest {
@@ -63,25 +109,12 @@ export class Guest {
   constructor(engine: Engine = 'interpreter', compileThreshold = 0) {
     this.cpu = buildCpu(this.memory, engine, compileThreshold);
     this.buildPages();
-    this.buildTables();
-    const cpu = this.cpu;
-    cpu.writeMsr(Msr.efer, 0xd01n);
-    cpu.writeControl(3, 0x1000n);
-    cpu.writeControl(4, 0x620n);
-    cpu.writeControl(0, 0x80010033n);
-    cpu.loadGlobalDescriptorTable(0x6000n, 0x37);
-    cpu.loadInterruptDescriptorTable(0x7000n, 0xfff);
-    cpu.loadSegments(8, 16);
-    cpu.loadTaskRegister(0x28);
-    cpu.writeMsr(Msr.gsBase, BigInt(GS_BASE));
+    enterLongMode(this.memory, this.cpu);
+    this.cpu.writeMsr(Msr.gsBase, BigInt(GS_BASE));
   }
 
   private buildPages(): void {
     const memory = this.memory;
-    memory.write64(0x1000, 0x2007n);
-    memory.write64(0x2000, 0x3007n);
-    // The first 2 MiB for ring 0 only.
-    memory.write64(0x3000, 0x83n);
     memory.write64(0x3000 + 128 * 8, 0x4007n);
     memory.write64(0x3000 + 256 * 8, 0x5007n);
     memory.write64(0x4000, BigInt(CODE_PHYSICAL) | 5n);
@@ -90,29 +123,6 @@ export class Guest {
     memory.write64(0x5018, BigInt(READ_ONLY_PHYSICAL) | 5n | NO_EXECUTE);
     memory.fill(CODE_PHYSICAL, 4096, 0xcc);
     memory.fill(READ_ONLY_PHYSICAL, 4096, 0x5a);
-  }
-
-  private buildTables(): void {
-    const memory = this.memory;
-    // Null, ring-0 code, ring-0 data, ring-3 data, ring-3 code, TSS (two entries).
-    const descriptors = [
-      0n,
-      0xaf9b000000ffffn,
-      0xcf93000000ffffn,
-      0xcff3000000ffffn,
-      0xaffb000000ffffn,
-      0x0000_8900_8000_0067n,
-      0n,
-    ];
-    descriptors.forEach((value, n) => memory.write64(0x6000 + n * 8, value));
-    memory.write64(0x8004, BigInt(STACK_TOP));
-    for (let vector = 0; vector < 256; vector++) {
-      // 64-bit interrupt gate, DPL 3, selector 8, offset 0xc000: nothing runs there, run() returns first.
-      memory.write64(0x7000 + vector * 16, 0x0000_ee00_0008_c000n);
-      memory.write64(0x7008 + vector * 16, 0n);
-    }
-    memory.write64(FRAME + 8, USER_CODE);
-    memory.write64(FRAME + 32, USER_DATA);
   }
 
   /** Puts a snippet's code in place. */

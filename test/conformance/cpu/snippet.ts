@@ -80,7 +80,8 @@ const alone: ReadonlySet<string> = new Set([
   ...['fst', 'fstp', 'fist', 'fistp', 'fisttp', 'fbstp', 'fprem', 'fprem1', 'fscale', 'dpps', 'dppd'],
 ]);
 const aligned16: ReadonlySet<string> = new Set(['fxsave', 'fxrstor', 'cmpxchg16b']);
-const flagBits: { readonly [letter: string]: number } = { c: 1, p: 4, a: 16, z: 64, s: 128, o: 2048 };
+/** Bits of RFLAGS by the letters of a FlagSet. */
+export const flagBits: { readonly [letter: string]: number } = { c: 1, p: 4, a: 16, z: 64, s: 128, o: 2048 };
 
 class Builder {
   readonly bytes: number[] = [];
