@@ -46,7 +46,7 @@ export interface FollowerOptions {
   /** Runs of a block before it is compiled. */
   readonly threshold: number;
   readonly memoryBytes: number;
-  /** Plants a fault after this step: a test of the lockstep itself. */
+  /** Plants a fault after this step, or the next one that we execute ourselves: a test of the lockstep itself. */
   readonly plant?: { readonly step: number; readonly damage: (follower: Follower) => void } | undefined;
 }
 
@@ -81,6 +81,7 @@ export class Follower {
   private path: number[] = [];
   private target = 1;
   private entered = false;
+  private plant: FollowerOptions['plant'];
   private readonly decoded = new Map<number, Instruction | null>();
   private decodedAt = 0;
   private steps = 0;
@@ -91,6 +92,7 @@ export class Follower {
 
   constructor(options: FollowerOptions) {
     this.options = options;
+    this.plant = options.plant;
     this.random = new SeededRandom(options.seed);
     this.memory = new PhysicalMemory(options.memoryBytes);
     this.cpu = buildCpu(this.memory, options.engine, options.threshold);
@@ -128,9 +130,8 @@ export class Follower {
       if (kind === Kind.step) {
         this.steps++;
         this.path.push(rip);
-        const planted = this.options.plant?.step === this.steps;
-        if (alone || planted || this.path.length >= this.target)
-          difference = this.finishPiece(native, planted ? this.options.plant?.damage : undefined);
+        const planted = this.plant !== undefined && this.steps >= this.plant.step;
+        if (alone || planted || this.path.length >= this.target) difference = this.finishPiece(native, planted);
         continue;
       }
       // The native registers are already those after an ADOPT: the tracer says CHECKED or PAUSE before, so that no piece is open.
@@ -156,11 +157,14 @@ export class Follower {
     return { steps, adopted, compared, pages, forgiven, end, difference };
   }
 
-  /** Executes the piece and compares. `damage` is a planted fault. */
-  private finishPiece(native: RecordReader, damage?: (follower: Follower) => void): string | null {
+  /** Executes the piece and compares; `planted`: with the fault that a test asked for. */
+  private finishPiece(native: RecordReader, planted = false): string | null {
     if (this.path.length === 0) return null;
     const fault = this.execute(this.path.length);
-    damage?.(this);
+    if (planted) {
+      this.plant?.damage(this);
+      this.plant = undefined;
+    }
     this.take();
     const lines = fault === null ? this.compare(native) : [fault, ...this.compare(native)];
     if (lines.length > 0) return this.describe(native, lines);
