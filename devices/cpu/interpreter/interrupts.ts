@@ -305,13 +305,13 @@ export function systemCall(core: CpuCore, i: Instruction): void {
   core.setPrivilege(0);
   core.statistics.systemCalls++;
   if (!fromUser) return;
+  // The instruction itself is done: a door looks at the count.
+  core.done++;
   const door = core.systemCallDoor;
   if (door === null || (flags & TF) !== 0) {
     core.exit = TrapKind.systemCall;
     return;
   }
-  // The instruction itself is done: the kernel looks at the count.
-  core.done++;
   const goesOn = door();
   core.noticeMemoryChanges();
   if (!goesOn) core.exit = TrapKind.served;

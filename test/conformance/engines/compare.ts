@@ -133,11 +133,22 @@ export function compareEngines(left: Subject, right: Subject, options: ProgramOp
   return null;
 }
 
-/** Random bytes as code, from a random place: only faults of the guest may come of it. */
-export function compareSoup(left: Subject, right: Subject, seed: number): string | null {
-  const random = new SeededRandom(seed);
+/** Random bytes, or (every other seed) a program in which a few bytes were changed. */
+function soup(random: SeededRandom, seed: number): Uint8Array {
+  if (seed % 2 === 0) {
+    const { code } = makeProgram(random);
+    for (let n = random.below(8); n >= 0; n--) code[random.below(code.length)] = random.next32() & 0xff;
+    return code;
+  }
   const code = new Uint8Array(0xe00);
   random.fill(code);
+  return code;
+}
+
+/** Soup as code, from a random place, mostly not the start of an instruction: only faults of the guest may come of it. */
+export function compareSoup(left: Subject, right: Subject, seed: number): string | null {
+  const random = new SeededRandom(seed);
+  const code = soup(random, seed);
   const subjects = [left, right];
   const entry = CODE_ADDRESS + random.below(code.length - 64);
   const edge = [0n, 0x7fff_ffff_fff0n, 0xffff_ffff_ffff_fff8n, 0x2000_0ffcn, 0x8000_0000_0000n][random.below(5)];

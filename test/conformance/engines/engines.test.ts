@@ -132,6 +132,18 @@ test.each([0, 2, Number.POSITIVE_INFINITY])(
   120_000,
 );
 
+test.each([0, Number.POSITIVE_INFINITY])(
+  'M18 E25: SYSCALL without a door ends the run, and is counted, compiled after %s runs',
+  (threshold) => {
+    const compiler = { guest: new Guest('jit', threshold) };
+    // NOP; SYSCALL
+    const program = { code: Uint8Array.of(0x90, 0x0f, 0x05), blocks: [CODE_ADDRESS] };
+    const options = { seed: 1, instructions: 100, piece: 100, program };
+    expect(compareEngines({ guest: new Guest('interpreter') }, compiler, options)).toBe(null);
+    expect(compiler.guest.cpu.statistics.systemCalls).toBe(1);
+  },
+);
+
 test.each([1, Number.POSITIVE_INFINITY])(
   'M18: bytes that are no program do the same on both, and never more than fault, compiled after %s runs',
   (threshold) => {
