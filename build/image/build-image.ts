@@ -21,7 +21,7 @@ const taskImages: Readonly<Record<string, string>> = { init: 'init', sh: 'shell'
 const settings: Readonly<Record<string, string>> = {
   '/etc/passwd': 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:EuroOS user:/home/user:/bin/sh\n',
   '/etc/group': 'root:x:0:\nuser:x:1000:\n',
-  '/etc/hosts': '127.0.0.1 localhost\n',
+  '/etc/hosts': '127.0.0.1 localhost\n127.0.1.1 euroos\n',
   '/etc/hostname': 'euroos\n',
   '/etc/os-release': 'NAME=EuroOS\nID=euroos\nPRETTY_NAME="EuroOS Workstation"\n',
   '/etc/motd': 'Welcome to EuroOS. Type help for the commands of the shell.\n',

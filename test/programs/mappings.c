@@ -280,6 +280,25 @@ static void forkAdvice(void) {
   unlink("advised");
 }
 
+/** Blocks count from the write on, not only once they have a place on the disk (du, tar). A file system may reserve more. */
+static void room(const char *name) {
+  struct stat status;
+  int fd = newFile(name, 16 * PAGE);
+  fstat(fd, &status);
+  say("blocks of 64 KiB", status.st_blocks >= 16 * PAGE / 512);
+  pwrite(fd, "again", 5, PAGE);
+  fstat(fd, &status);
+  say("written again", status.st_blocks >= 16 * PAGE / 512);
+  fsync(fd);
+  fstat(fd, &status);
+  say("on the disk", status.st_blocks >= 16 * PAGE / 512);
+  pwrite(fd, "again", 5, PAGE);
+  fstat(fd, &status);
+  say("and again", status.st_blocks >= 16 * PAGE / 512);
+  close(fd);
+  unlink(name);
+}
+
 int main(void) {
   struct sigaction action = {.sa_sigaction = onFault, .sa_flags = SA_SIGINFO};
   sigaction(SIGSEGV, &action, NULL);
@@ -287,6 +306,7 @@ int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   sharedFile("mapped-file");
   sharedFile("/dev/shm/mapped-file");
+  room("room");
   anonymous();
   limits();
   forkAdvice();

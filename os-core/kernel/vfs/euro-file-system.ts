@@ -34,6 +34,16 @@ class SynchroniseProgress {
 }
 registerClass('vfs.SynchroniseProgress', 1, SynchroniseProgress);
 
+/**
+ * Blocks of a file with those that have no place on the disk yet; a rewritten one that lies behind a hole may count twice until then, but
+ * never more than the size takes.
+ */
+function blocksWithUnwritten(volume: Volume, inode: Inode): number {
+  const unwritten = volume.dirtyFiles.get(inode.number)?.blocks.size ?? 0;
+  const bySize = Math.ceil(inode.size / euro.BLOCK_BYTES);
+  return Math.max(inode.blocks, Math.min(inode.blocks + unwritten, bySize));
+}
+
 export class EuroFileSystem extends FileSystem {
   override readonly typeName = 'eurofs';
   override readonly magic = 0x45465331; // "EFS1"
@@ -85,7 +95,9 @@ export class EuroFileSystem extends FileSystem {
   }
 
   attributes(kernel: Kernel, task: Task, inode: number): Inode | number {
-    return this.run(kernel, task, () => euro.getInode(this.volume, inode));
+    const found = this.run(kernel, task, () => euro.getInode(this.volume, inode));
+    if (typeof found !== 'number') found.blocks = blocksWithUnwritten(this.volume, found);
+    return found;
   }
   lookup(kernel: Kernel, task: Task, folder: number, name: string): number {
     return this.run<number>(kernel, task, () => euro.lookup(this.volume, folder, name));
