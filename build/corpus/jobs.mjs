@@ -134,7 +134,6 @@ export const jobs = [
       'linux-test': 'wants TCP',
       'munmap-pthread': 'wants memory that is writable and executable at once',
       noexec: 'wants memory that is writable and executable at once',
-      vsyscall: 'the vsyscall page of before 2.6.24 is not there',
     },
   },
 ];

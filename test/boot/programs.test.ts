@@ -50,6 +50,7 @@ describe('unmodified musl static-PIE programs', () => {
     ['frames', 'E23 E28'],
     ['cloning', 'E14 E28 E32'],
     ['takers', 'E28 E56'],
+    ['vsyscall', 'E28 L13'],
     ['clock', 'L13'],
   ])
     it(`${ids}: ${name} prints what it prints on Linux`, async () => {

@@ -13,6 +13,7 @@ import { type Task, TaskState } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
 import { FIRST_INTERRUPT_VECTOR } from './interrupts.ts';
 import { readSaved, SavedRegister, saveAfterInterrupt } from './saved-registers.ts';
+import { serveVsyscall } from './vsyscall.ts';
 
 /** Virtual cost in instructions. */
 const INTERRUPT_COST = 300;
@@ -148,10 +149,10 @@ function handlePageFault(kernel: Kernel, task: Task): void {
   const address = Number(BigInt.asIntN(64, cpu.readControl(2)));
   const space = task.process.addressSpace;
   const inUserHalf = kernel.userMemory.inUserHalf(address, 1);
-  const result =
-    space === null || !inUserHalf
-      ? -Errno.EFAULT
-      : space.fault(kernel, task, address, (error & FAULT_WRITE) !== 0, (error & FAULT_FETCH) !== 0);
+  const fetching = (error & FAULT_FETCH) !== 0;
+  let result: number = -Errno.EFAULT;
+  if (space !== null && inUserHalf) result = space.fault(kernel, task, address, (error & FAULT_WRITE) !== 0, fetching);
+  else if (fetching) result = serveVsyscall(kernel, task, address);
   if (result === 0) return;
   if (result === PENDING) {
     // The instruction runs again when the page has come from the disk.

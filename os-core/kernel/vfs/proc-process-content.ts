@@ -10,6 +10,7 @@ import { bitOfSignal } from '../process/signal-state.ts';
 import { type Task, TaskState } from '../process/task.ts';
 import { TICK_HERTZ } from '../scheduler/scheduler.ts';
 import { processCpuTime, threadCpuTime } from '../time/cpu-time.ts';
+import { VSYSCALL_LINE } from '../traps/vsyscall.ts';
 import { FileTable } from './file-table.ts';
 import { kibibytes, mounts } from './proc-content.ts';
 import { Vfs } from './vfs.ts';
@@ -163,7 +164,7 @@ function mapsLine(area: Area): string {
   return name === '' ? `${head} \n` : `${head.padEnd(73)}${name}\n`;
 }
 const processMaps = (_kernel: Kernel, process: Process): string =>
-  (process.addressSpace?.list() ?? []).map(mapsLine).join('');
+  process.addressSpace === null ? '' : process.addressSpace.list().map(mapsLine).join('') + VSYSCALL_LINE;
 
 /** /proc/PID/smaps: for each area what of it is in memory. A page that others hold, too, is shared, and counts in parts for Pss. */
 function processPages(kernel: Kernel, process: Process): string {
