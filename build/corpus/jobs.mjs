@@ -130,10 +130,9 @@ export const jobs = [
     command: ['busybox', 'sh', 'run-tests.sh'],
     files: ['run-tests.sh'],
     suite: 'qemu-tcg',
+    rights: ['exec-jit'],
     knownParts: {
       'linux-test': 'wants TCP',
-      'munmap-pthread': 'wants memory that is writable and executable at once',
-      noexec: 'wants memory that is writable and executable at once',
     },
   },
 ];

@@ -36,3 +36,25 @@ it(`M1: code memory stays bounded while a program maps, writes and runs fresh co
   expect(jitLiveRegions).toBeLessThan((few.stats.jitLiveRegions as number) + 100);
   expect(jitLiveCodeBytes).toBeLessThan((few.stats.jitLiveCodeBytes as number) + 500_000);
 }, 240_000);
+
+const flips = path.join(programs, 'flips');
+const flipOptions = ['--add', `${flips}:/bin/flips`];
+
+it.each(engines)(
+  'M1 E35: memory with both rights is turned over between writing and running on the %s',
+  async (engine) => {
+    const expected = await execute(flips, []);
+    const run = await euroosRun(
+      [...flipOptions, '--caps', 'console,file,process,exec-jit', '--engine', engine],
+      ['flips'],
+    );
+    expect(run.stdout).toBe(expected.stdout);
+    expect(run.status).toBe(expected.status);
+  },
+);
+
+it('E35: without the right there is no such memory, and code never writes into the page that it runs from', async () => {
+  expect((await euroosRun(flipOptions, ['flips'])).status).toBe(3);
+  const own = await euroosRun([...flipOptions, '--caps', 'console,file,process,exec-jit'], ['flips', 'own']);
+  expect([own.stdout, own.status]).toEqual(['', 139]);
+});

@@ -4,6 +4,7 @@
 //               ─► file          the frame that holds that page of the file: shared, or copy-on-write;
 //                                a read brings in what of its neighbourhood is in RAM as well ("fault-around")
 //   read-only   ─► first write   the only user: becomes writable     several users: gets a copy
+//   writable    ─► fetch         of an area with both rights: becomes executable and read-only, until the next write turns it back
 //
 //   fault-around:  |. . . .|. p p p p F p p p . . p p p . p|. . . .|      F faulting, p in RAM, aligned window of 16 pages;
 //                  a program's image lies in RAM as a whole, its window is what one page table covers
@@ -34,6 +35,7 @@ import { highOfEntry, lowOfEntry, replaceEntry } from './translations.ts';
 /** pageFault: the page lies beyond the end of the file (SIGBUS). */
 export const BUS_ERROR = -Errno.EIO;
 
+const LONGEST_INSTRUCTION = 15;
 /** As Linux' fault_around_bytes. A power of two, so that a window never leaves its page table. */
 const FAULT_AROUND_BYTES = 64 * 1024;
 
@@ -80,7 +82,23 @@ function attempt(
     return result;
   }
   if (writing && (low & PageFlag.writable) === 0) return makeWritable(kernel, space, area, page, entry);
+  if (fetching && isBoth(area.protection)) {
+    const use = low & (PageFlag.accessed | PageFlag.dirty);
+    enterPage(kernel, space, entry, page, entryFrame(low), area.protection & ~Protection.write, false, use);
+  }
   return 0;
+}
+
+const BOTH = Protection.write | Protection.execute;
+const isBoth = (protection: number): boolean => (protection & BOTH) === BOTH;
+
+/** An instruction at one address writes to another in the same page of such an area: turned over for the one, it would never do the other. */
+export function writesItsOwnPage(space: AddressSpace, instruction: number, address: number): boolean {
+  const area = space.find(address);
+  if (area === null || !isBoth(area.protection)) return false;
+  const page = Math.floor(address / FRAME_BYTES);
+  const last = instruction + LONGEST_INSTRUCTION - 1;
+  return page === Math.floor(instruction / FRAME_BYTES) || page === Math.floor(last / FRAME_BYTES);
 }
 
 /** Enters a frame with the rights of an area; the processor is told if it must know. */

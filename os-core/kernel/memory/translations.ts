@@ -21,8 +21,9 @@ export function lowOfEntry(frame: number, protection: number, writable: boolean,
   const user = protection === Protection.none ? 0 : PageFlag.user;
   return frame | PageFlag.present | user | (writable ? PageFlag.writable : 0) | use;
 }
+/** A page that may be written is not executable: one whose area allows both is turned over by page faults (page-fault.ts). */
 export const highOfEntry = (protection: number): number =>
-  (protection & Protection.execute) !== 0 ? 0 : PageFlag.noExecuteHigh;
+  (protection & (Protection.execute | Protection.write)) === Protection.execute ? 0 : PageFlag.noExecuteHigh;
 
 /** Writes an entry. True if the processor may hold what was there and that allows what the new entry does not. */
 export function replaceEntry(memory: PhysicalMemory, entry: number, low: number, high: number): boolean {

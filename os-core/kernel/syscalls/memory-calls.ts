@@ -1,6 +1,6 @@
 // mmap and its family (mmap(2), mprotect(2), mremap(2), madvise(2), mincore(2), brk(2), mlock(2)).
 //
-// Executable memory: W and X never together; anonymous X needs the right exec-jit, files X the right exec-local (unless they are part of
+// Executable memory: W and X never at one time (page-fault.ts turns a page over that may be both); anonymous X needs the right exec-jit, files X the right exec-local (unless they are part of
 // a verified program, which execve maps itself).
 
 import { Capability } from '../../abi/capability.ts';
@@ -40,13 +40,22 @@ const MINCORE_CHUNK_PAGES = 4096;
 
 const pageRound = (length: number): number => Math.ceil(length / FRAME_BYTES) * FRAME_BYTES;
 
-/** 0 or -EACCES for memory that would be executable without a right to it. */
-function checkExecutable(kernel: Kernel, task: Task, protection: number, fromFile: boolean): number {
+/**
+ * 0 or -EACCES for memory that would be executable without a right to it. Only a program's own memory can be writable, too: never both at
+ * one time (page-fault.ts).
+ */
+function checkExecutable(
+  kernel: Kernel,
+  task: Task,
+  protection: number,
+  fromFile: boolean,
+  isPrivateMemory: boolean,
+): number {
   if ((protection & Protection.execute) === 0) return 0;
   const { process } = task;
-  if ((protection & Protection.write) !== 0) {
+  if ((protection & Protection.write) !== 0 && !isPrivateMemory) {
     kernel.state.security.denied++;
-    process.lastRefusal = 'memory may not be writable and executable at once';
+    process.lastRefusal = 'shared memory and mapped files may not be writable and executable at once';
     return -Errno.EACCES;
   }
   const needed = fromFile ? Capability.execLocal : Capability.execJit;
@@ -126,7 +135,7 @@ function mmap(kernel: Kernel, task: Task, a: SystemCallArguments): number {
 
   const library = anonymous ? null : verifiedLibrary(kernel, task, a.int(4), protection, shared);
   if (typeof library === 'number') return library;
-  const executable = library === null ? checkExecutable(kernel, task, protection, !anonymous) : 0;
+  const executable = library === null ? checkExecutable(kernel, task, protection, !anonymous, anonymous && !shared) : 0;
   if (executable !== 0) return executable;
   let backing: AreaBacking = anonymousBacking;
   if (anonymous) {
@@ -205,7 +214,9 @@ function mprotect(kernel: Kernel, task: Task, a: SystemCallArguments): number {
       if (area.end <= start || area.start >= start + length) continue;
       if ((area.protection & Protection.execute) !== 0 && (protection & Protection.write) === 0) continue;
       // A private copy that was written is code made here, like anonymous memory.
-      const result = checkExecutable(kernel, task, protection, area.backing.file !== null && !area.wasWritable);
+      const { file, sharedPages } = area.backing;
+      const isPrivateMemory = file === null && sharedPages === null;
+      const result = checkExecutable(kernel, task, protection, file !== null && !area.wasWritable, isPrivateMemory);
       if (result !== 0) return result;
     }
   }

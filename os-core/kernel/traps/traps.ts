@@ -7,7 +7,7 @@ import { Errno } from '../../abi/errno.ts';
 import { Signal, SignalCode } from '../../abi/signal.ts';
 import type { Kernel } from '../kernel.ts';
 import { DIRECT_MAP_HIGH, vectorHasErrorCode } from '../memory/kernel-paging.ts';
-import { BUS_ERROR } from '../memory/page-fault.ts';
+import { BUS_ERROR, writesItsOwnPage } from '../memory/page-fault.ts';
 import { killForFault } from '../process/signals.ts';
 import { type Task, TaskState } from '../process/task.ts';
 import { PENDING } from '../syscalls/handler.ts';
@@ -151,8 +151,13 @@ function handlePageFault(kernel: Kernel, task: Task): void {
   const inUserHalf = kernel.userMemory.inUserHalf(address, 1);
   const fetching = (error & FAULT_FETCH) !== 0;
   let result: number = -Errno.EFAULT;
-  if (space !== null && inUserHalf) result = space.fault(kernel, task, address, (error & FAULT_WRITE) !== 0, fetching);
-  else if (fetching) result = serveVsyscall(kernel, task, address);
+  if (space !== null && inUserHalf) {
+    const writing = (error & FAULT_WRITE) !== 0;
+    const instruction = readSaved(kernel, task, SavedRegister.rip);
+    if (writing && writesItsOwnPage(space, instruction, address))
+      task.process.lastRefusal = 'code may not write into the page that it runs from';
+    else result = space.fault(kernel, task, address, writing, fetching);
+  } else if (fetching) result = serveVsyscall(kernel, task, address);
   if (result === 0) return;
   if (result === PENDING) {
     // The instruction runs again when the page has come from the disk.
