@@ -1,7 +1,7 @@
 // Endless work shares the processor evenly, and the shell answers meanwhile.
 
 import { describe, expect, it } from 'vitest';
-import { euroosRun } from '../support/euroos.ts';
+import { euroosRun, programs } from '../support/euroos.ts';
 import { TestMachine } from '../support/sessions.ts';
 
 /** User and system ticks of a line of /proc/PID/stat (proc(5): fields 14 and 15). */
@@ -49,6 +49,15 @@ describe('scheduling', () => {
     const result = await euroosRun([], null, script(2));
     // A busy host loses ticks: the guest's timer is as late as the host's thread.
     check(result.stdout, 2, 20, 0.05);
+  });
+
+  it('E13 E25 E30: all registers, FS and their modes survive 100,000 switches in system calls', () => {
+    const command = ['registers', '8', '12600'];
+    const additions = [{ host: `${programs}/registers`, guest: '/bin/registers' }];
+    const system = TestMachine.boot({ command, seed: 1, engine: 'jit', additions });
+    expect(system.run({ limit: 2e9 })).toBe(true);
+    expect(system.output('stdout')).toBe('8 tasks, 12600 rounds of each: 0 wrong\n');
+    expect(system.kernel.scheduler.contextSwitches).toBeGreaterThan(100_000);
   });
 
   it('E13 E56: who hands on small pieces is not interrupted at each by who takes them', () => {

@@ -1,7 +1,7 @@
 // mmap and its family (mmap(2), mprotect(2), mremap(2), madvise(2), mincore(2), brk(2), mlock(2)).
 //
-// Executable memory: W and X never at one time (page-fault.ts turns a page over that may be both); anonymous X needs the right exec-jit, files X the right exec-local (unless they are part of
-// a verified program, which execve maps itself).
+// Executable memory: W and X never at one time (page-fault.ts turns a page over that may be both); anonymous X needs the right
+// exec-jit, files X the right exec-local (unless they are part of a verified program, which execve maps itself).
 
 import { Capability } from '../../abi/capability.ts';
 import { Errno } from '../../abi/errno.ts';
